@@ -1,0 +1,22 @@
+"""The console command `maillage`: a thin layer over management commands."""
+
+import os
+import sys
+
+from django.core.management import execute_from_command_line
+
+# Two words on the command line, one management command: `maillage reference load DIR`.
+PAIRS = {("reference", "load"): "reference_load", ("reference", "fetch"): "reference_fetch"}
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "maillage.config.settings")
+    argv = sys.argv
+    command = PAIRS.get(tuple(argv[1:3]))
+    if command:
+        argv = [argv[0], command, *argv[3:]]
+    execute_from_command_line(argv)
+
+
+if __name__ == "__main__":
+    main()

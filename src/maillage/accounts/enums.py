@@ -1,0 +1,73 @@
+"""Roles, what each is granted, and the life of a seat and of a notice."""
+
+from django.db import models
+
+from maillage.kernel.permissions import Permission as P
+
+
+class Role(models.TextChoices):
+    ADMINISTRATOR = "administrator", "Administrateur"
+    COORDINATOR = "coordinator", "Coordinateur"
+    DISPATCHER = "dispatcher", "Opérateur SNP"
+    PROFESSIONAL = "professional", "Professionnel de santé"
+    SECRETARY = "secretary", "Secrétaire"
+    BUREAU = "bureau", "Membre du bureau"
+    TREASURER = "treasurer", "Trésorier"
+    DATA_PROTECTION_OFFICER = "data_protection_officer", "Délégué à la protection des données"
+    READER = "reader", "Lecteur CPAM / ARS"
+
+
+EVERYBODY = frozenset({P.HOME, P.TERRITORY_VIEW})
+INSIDE = EVERYBODY | {P.DIRECTORY_VIEW}
+
+GRANTS: dict[str, frozenset[P]] = {
+    Role.ADMINISTRATOR: INSIDE | {P.SEATS_MANAGE, P.CPTS_SETTINGS, P.OUTBOX_VIEW},
+    Role.COORDINATOR: INSIDE | {P.SNP_COUNTS, P.SNP_SETTINGS, P.DIRECTORY_EDIT},
+    Role.DISPATCHER: INSIDE | {P.SNP_DESK, P.RESIDENT_DESK},
+    Role.PROFESSIONAL: INSIDE | {P.PROPOSAL_ANSWER, P.AVAILABILITY_EDIT},
+    Role.SECRETARY: INSIDE | {P.AVAILABILITY_EDIT},
+    Role.BUREAU: INSIDE,
+    Role.TREASURER: INSIDE,
+    Role.DATA_PROTECTION_OFFICER: INSIDE | {P.JOURNAL_VIEW},
+    Role.READER: EVERYBODY,
+}
+
+
+class SeatState(models.TextChoices):
+    INVITED = "invited", "invité"
+    ACCEPTED = "accepted", "accepté"
+    ACTIVE = "active", "actif"
+    SUSPENDED = "suspended", "suspendu"
+    LEFT = "left", "parti"
+
+
+SEAT_TRANSITIONS: dict[str, frozenset[str]] = {
+    SeatState.INVITED: frozenset({SeatState.ACCEPTED, SeatState.LEFT}),
+    SeatState.ACCEPTED: frozenset({SeatState.ACTIVE, SeatState.LEFT}),
+    SeatState.ACTIVE: frozenset({SeatState.SUSPENDED, SeatState.LEFT}),
+    SeatState.SUSPENDED: frozenset({SeatState.ACTIVE, SeatState.LEFT}),
+    SeatState.LEFT: frozenset(),
+}
+
+
+class Channel(models.TextChoices):
+    MAIL = "mail", "courriel"
+    SMS = "sms", "SMS"
+
+
+class NoticeState(models.TextChoices):
+    WAITING = "waiting", "en attente"
+    SENT = "sent", "envoyé"
+    KEPT = "kept", "gardé (démonstration)"
+    FAILED = "failed", "abandonné après plusieurs essais"
+
+
+NOTICE_TRANSITIONS: dict[str, frozenset[str]] = {
+    NoticeState.WAITING: frozenset({NoticeState.SENT, NoticeState.KEPT, NoticeState.FAILED}),
+    NoticeState.SENT: frozenset(),
+    NoticeState.KEPT: frozenset(),
+    NoticeState.FAILED: frozenset({NoticeState.WAITING}),
+}
+
+# Minutes before each new try; after the last the notice is abandoned and shown as such.
+RETRY_MINUTES = (1, 5, 30, 120, 720)

@@ -1,0 +1,96 @@
+"""Who acts. The three actors of the house, and what each may do."""
+
+from dataclasses import dataclass, field
+
+from maillage.accounts.enums import GRANTS
+from maillage.accounts.models import Seat, User
+from maillage.kernel.permissions import Actor, Permission
+from maillage.territory.models import Cpts
+
+
+def _pk(cpts: Cpts | int | None) -> int | None:
+    return cpts.pk if isinstance(cpts, Cpts) else cpts
+
+
+@dataclass(frozen=True, slots=True)
+class SeatActor:
+    """A user in an active seat of one CPTS."""
+
+    seat: Seat
+    kind: str = field(default="seat", init=False)
+
+    @property
+    def seat_id(self) -> int:
+        return self.seat.pk
+
+    @property
+    def user_id(self) -> int:
+        return self.seat.user_id
+
+    @property
+    def cpts_id(self) -> int:
+        return self.seat.cpts_id
+
+    @property
+    def label(self) -> str:
+        return str(self.seat.user)
+
+    def may(self, permission: Permission, cpts: Cpts | int | None) -> bool:
+        return _pk(cpts) == self.seat.cpts_id and permission in GRANTS[self.seat.role]
+
+
+@dataclass(frozen=True, slots=True)
+class UserActor:
+    """Somebody signed in (or not), outside any CPTS: no permission at all."""
+
+    user: User | None
+    kind: str = field(default="user", init=False)
+    seat_id: None = field(default=None, init=False)
+    cpts_id: None = field(default=None, init=False)
+
+    @property
+    def user_id(self) -> int | None:
+        return self.user.pk if self.user else None
+
+    @property
+    def label(self) -> str:
+        return str(self.user) if self.user else "anonyme"
+
+    def may(self, permission: Permission, cpts: Cpts | int | None) -> bool:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class LinkActor:
+    """The holder of a signed link about one object: may answer that one, and nothing else."""
+
+    cpts_id: int
+    target: str  # "proposal:12", checked again by the rule of the act
+    kind: str = field(default="link", init=False)
+    seat_id: None = field(default=None, init=False)
+    user_id: None = field(default=None, init=False)
+    label: str = field(default="lien signé", init=False)
+
+    def may(self, permission: Permission, cpts: Cpts | int | None) -> bool:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class SystemActor:
+    """The clock, an import, a command typed by the technical operator: every permission."""
+
+    cpts_id: int | None = None
+    label: str = "maillage"
+    kind: str = field(default="system", init=False)
+    seat_id: None = field(default=None, init=False)
+    user_id: None = field(default=None, init=False)
+
+    def may(self, permission: Permission, cpts: Cpts | int | None) -> bool:
+        return True
+
+
+SYSTEM = SystemActor()
+
+
+def can_manage_seats(actor: Actor, cpts: Cpts | int) -> bool:
+    return actor.may(Permission.SEATS_MANAGE, cpts)

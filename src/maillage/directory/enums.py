@@ -1,0 +1,59 @@
+"""Words of the directory. Codes are those of the national nomenclature (NOS)."""
+
+from django.db import models
+
+
+class Profession(models.TextChoices):
+    """Professions that may answer for a CPTS: codes of TRE_G15-ProfessionSante (ANS)."""
+
+    DOCTOR = "10", "Médecin"
+    PHARMACIST = "21", "Pharmacien"
+    DENTIST = "40", "Chirurgien-dentiste"
+    MIDWIFE = "50", "Sage-femme"
+    NURSE = "60", "Infirmier"
+    PHYSIOTHERAPIST = "70", "Masseur-kinésithérapeute"
+    PODIATRIST = "80", "Pédicure-podologue"
+    SPEECH_THERAPIST = "91", "Orthophoniste"
+    ORTHOPTIST = "92", "Orthoptiste"
+    OCCUPATIONAL_THERAPIST = "94", "Ergothérapeute"
+    DIETITIAN = "95", "Diététicien"
+    PSYCHOMOTOR_THERAPIST = "96", "Psychomotricien"
+
+
+class Speciality(models.TextChoices):
+    """Specialities of doctors used here: codes of TRE_R38-SpecialiteOrdinale (ANS)."""
+
+    CARDIOLOGY = "SM04", "Cardiologie et maladies vasculaires"
+    DERMATOLOGY = "SM15", "Dermatologie et vénéréologie"
+    OPHTHALMOLOGY = "SM38", "Ophtalmologie"
+    PAEDIATRICS = "SM40", "Pédiatrie"
+    GENERAL_MEDICINE = "SM54", "Médecine générale"
+
+
+class CareKind(models.TextChoices):
+    """Where care is given."""
+
+    OFFICE = "office", "cabinet"
+    HOME = "home", "domicile"
+    REMOTE = "remote", "téléconsultation"
+
+
+class Language(models.TextChoices):
+    ENGLISH = "en", "anglais"
+    ARABIC = "ar", "arabe"
+    SPANISH = "es", "espagnol"
+    ITALIAN = "it", "italien"
+    PORTUGUESE = "pt", "portugais"
+    GERMAN = "de", "allemand"
+    SIGN = "lsf", "langue des signes"
+
+
+class LinkMethod(models.TextChoices):
+    """How the link between an account and a national record was verified."""
+
+    DOCUMENT = "document", "pièce vue par la CPTS"
+    PHONE = "phone", "rappel au numéro du cabinet"
+    DEMO = "demo", "démonstration"
+
+
+AGE_MAX = 130

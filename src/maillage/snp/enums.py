@@ -1,0 +1,163 @@
+"""Words of unscheduled care (soins non programmés, SNP) and the life of a request."""
+
+from django.db import models
+
+
+class CareRequestStatus(models.TextChoices):
+    NEW = "new", "À traiter"
+    PROPOSED = "proposed", "Proposée"
+    ACCEPTED = "accepted", "Acceptée"
+    INFORMED = "informed", "Patient informé"
+    HONOURED = "honoured", "Honorée"
+    MISSED = "missed", "Non honorée"
+    CANCELLED = "cancelled", "Annulée"
+    HANDED_OVER = "handed_over", "Transmise au 15"
+
+
+S = CareRequestStatus
+ENDS = frozenset({S.CANCELLED, S.HANDED_OVER})
+TRANSITIONS: dict[str, frozenset[str]] = {
+    S.NEW: frozenset({S.PROPOSED}) | ENDS,
+    S.PROPOSED: frozenset({S.ACCEPTED, S.NEW}) | ENDS,
+    S.ACCEPTED: frozenset({S.INFORMED, S.NEW}) | ENDS,
+    S.INFORMED: frozenset({S.HONOURED, S.MISSED, S.NEW}) | ENDS,
+    S.HONOURED: frozenset(),
+    S.MISSED: frozenset({S.NEW}),
+    S.CANCELLED: frozenset(),
+    S.HANDED_OVER: frozenset(),
+}
+OPEN = (S.NEW, S.PROPOSED, S.ACCEPTED, S.INFORMED)
+
+
+class ProposalState(models.TextChoices):
+    SENT = "sent", "en attente de réponse"
+    ACCEPTED = "accepted", "acceptée"
+    REFUSED = "refused", "refusée"
+    EXPIRED = "expired", "sans réponse"
+    WITHDRAWN = "withdrawn", "retirée"
+
+
+PROPOSAL_TRANSITIONS: dict[str, frozenset[str]] = {
+    ProposalState.SENT: frozenset(
+        {
+            ProposalState.ACCEPTED,
+            ProposalState.REFUSED,
+            ProposalState.EXPIRED,
+            ProposalState.WITHDRAWN,
+        }
+    ),
+    ProposalState.ACCEPTED: frozenset({ProposalState.WITHDRAWN}),
+    ProposalState.REFUSED: frozenset(),
+    # Too late still counts when the request and a place are free.
+    ProposalState.EXPIRED: frozenset({ProposalState.ACCEPTED}),
+    ProposalState.WITHDRAWN: frozenset(),
+}
+
+
+class RefusalReason(models.TextChoices):
+    """Closed list: never health, never anything about the person."""
+
+    NO_TIME = "no_time", "pas de disponibilité finalement"
+    OUT_OF_SCOPE = "out_of_scope", "ne relève pas de mon exercice"
+    TOO_FAR = "too_far", "trop loin"
+    AWAY = "away", "absent"
+    OTHER = "other", "autre raison"
+
+
+class Channel(models.TextChoices):
+    """Who brought the request. The 15/SAS matters for the SNP fee."""
+
+    SAS = "sas", "15 / SAS"
+    PROFESSIONAL = "professional", "professionnel"
+    PHARMACIST = "pharmacist", "pharmacien"
+    PATIENT = "patient", "patient ou proche"
+    DESK = "desk", "régulation de la CPTS"
+
+
+class Reason(models.TextChoices):
+    """Coded reason: what the caller says, never a diagnosis."""
+
+    FEVER = "fever", "Fièvre"
+    PAIN = "pain", "Douleur"
+    BACK_PAIN = "back_pain", "Mal de dos"
+    COUGH = "cough", "Toux, rhume, gorge"
+    EAR = "ear", "Oreille"
+    EYE = "eye", "Œil"
+    TOOTH = "tooth", "Dent"
+    DIGESTIVE = "digestive", "Ventre, digestion"
+    URINARY = "urinary", "Gêne urinaire"
+    SKIN = "skin", "Peau, bouton, piqûre"
+    WOUND = "wound", "Plaie, pansement"
+    FALL = "fall", "Chute, coup, entorse"
+    TREATMENT = "treatment", "Traitement à renouveler"
+    CERTIFICATE = "certificate", "Certificat"
+    MOOD = "mood", "Mal-être"
+    PREGNANCY = "pregnancy", "Grossesse, suites de couches"
+    OTHER = "other", "Autre"
+
+
+class AgeBand(models.TextChoices):
+    INFANT = "0-1", "Nourrisson (moins de 2 ans)"
+    TODDLER = "2-5", "Enfant de 2 à 5 ans"
+    CHILD = "6-15", "Enfant de 6 à 15 ans"
+    ADULT = "16-69", "Adulte (16 à 69 ans)"
+    SENIOR = "70-130", "70 ans et plus"
+
+    @property
+    def ages(self) -> tuple[int, int]:
+        low, high = self.value.split("-")
+        return int(low), int(high)
+
+
+class InformState(models.TextChoices):
+    NOT_YET = "not_yet", "sans objet"
+    TO_INFORM = "to_inform", "à informer"
+    ATTEMPTED = "attempted", "essai sans réponse"
+    INFORMED = "informed", "informé"
+    UNREACHABLE = "unreachable", "injoignable"
+    REFUSED = "refused", "refuse le rendez-vous"
+
+
+class InformMeans(models.TextChoices):
+    PHONE = "phone", "téléphone"
+    SMS = "sms", "SMS"
+    IN_PERSON = "in_person", "de vive voix"
+
+
+class InformResult(models.TextChoices):
+    REACHED = "reached", "patient informé"
+    NO_ANSWER = "no_answer", "pas de réponse"
+    UNREACHABLE = "unreachable", "injoignable"
+    REFUSED = "refused", "le patient refuse"
+
+
+class AgreementGiver(models.TextChoices):
+    PATIENT = "patient", "le patient"
+    CALLER = "caller", "l'appelant, pour le patient"
+    REPRESENTATIVE = "representative", "le représentant légal"
+
+
+class CancelledBy(models.TextChoices):
+    PATIENT = "patient", "le patient"
+    PROFESSIONAL = "professional", "le professionnel"
+    DESK = "desk", "la régulation"
+
+
+class EventKind(models.TextChoices):
+    CREATED = "created", "reçue"
+    TAKEN = "taken", "prise en charge"
+    CHANGED = "changed", "modifiée"
+    AGREEMENT = "agreement", "accord"
+    RED_FLAG = "red_flag", "signes d'alerte"
+    PROPOSED = "proposed", "proposée"
+    BOOKED = "booked", "réservée"
+    ACCEPTED = "accepted", "acceptée"
+    REFUSED = "refused", "refusée"
+    EXPIRED = "expired", "sans réponse"
+    WITHDRAWN = "withdrawn", "retirée"
+    REORIENTED = "reoriented", "réorientée"
+    INFORM = "inform", "information du patient"
+    OUTCOME = "outcome", "issue"
+    CANCELLED = "cancelled", "annulée"
+    HANDED_OVER = "handed_over", "transmise au 15"
+    CONFIRMED = "confirmed", "reprise par le 15"

@@ -1,0 +1,285 @@
+from typing import ClassVar
+from zoneinfo import ZoneInfo
+
+from django.contrib.postgres.fields import RangeOperators
+from django.contrib.postgres.fields.ranges import DateRangeField
+from django.db import models
+from django.db.models import F, Func, Q
+from django_scopes import ScopedManager
+
+from maillage.kernel.constraints import PostgresExclusion
+from maillage.kernel.models import NATIONAL, OF_CPTS, tenant_constraints
+from maillage.territory.enums import EpciKind, zone_of
+
+
+class Epci(models.Model):
+    """An intercommunal body (établissement public de coopération intercommunale)."""
+
+    tenancy: ClassVar[str] = NATIONAL
+
+    siren = models.CharField(max_length=9, primary_key=True)
+    name = models.CharField("nom", max_length=200)
+    kind = models.CharField(max_length=5, choices=EpciKind.choices, default=EpciKind.OTHER)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(kind__in=EpciKind.values), name="epci_kind_is_known")
+        ]
+
+    def __str__(self):
+        return self.name
+
+
+class CommuneQuerySet(models.QuerySet):
+    def visible_to(self, actor):
+        """Open data: everybody."""
+        return self
+
+    def in_cpts(self, cpts, on):
+        """Communes of the perimeter in force on the day `on`, parts of a commune included."""
+        return self.filter(
+            perimeters__in=CptsCommune.objects.filter(cpts=cpts).in_force(on)
+        ).distinct()
+
+
+class Commune(models.Model):
+    """A commune, arrondissement kept inside its commune. INSEE code as text, geography of 1 January."""
+
+    tenancy: ClassVar[str] = NATIONAL
+
+    insee = models.CharField("code INSEE", max_length=5, primary_key=True)
+    name = models.CharField("nom", max_length=120)
+    name_key = models.CharField(max_length=120, db_index=True)
+    departement = models.CharField(max_length=3, db_index=True)
+    departement_name = models.CharField(max_length=60)
+    region = models.CharField(max_length=3)
+    region_name = models.CharField(max_length=60)
+    epci = models.ForeignKey(
+        Epci, null=True, blank=True, on_delete=models.SET_NULL, related_name="communes"
+    )
+    postal_codes = models.CharField("codes postaux", max_length=400, blank=True)
+    # The town hall (chef-lieu) when known, else the centroid of the outline.
+    longitude = models.FloatField(null=True, blank=True)
+    latitude = models.FloatField(null=True, blank=True)
+    surface_km2 = models.FloatField(null=True, blank=True)
+    source = models.CharField(max_length=120, blank=True)
+
+    objects = CommuneQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name_key", "insee"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(longitude=None, latitude=None)
+                | Q(longitude__range=(-180, 180), latitude__range=(-90, 90)),
+                name="commune_centre_together",
+            ),
+        ]
+
+    def __str__(self):
+        return self.name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(zone_of(self.insee))
+
+
+class CommunePopulation(models.Model):
+    """Municipal population of one commune at one census, with its source."""
+
+    tenancy: ClassVar[str] = NATIONAL
+
+    commune = models.ForeignKey(Commune, on_delete=models.CASCADE, related_name="populations")
+    year = models.PositiveSmallIntegerField("année")
+    population = models.PositiveIntegerField()
+    source = models.CharField(max_length=120)
+
+    class Meta:
+        ordering = ["-year"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["commune", "year"], name="commune_population_once_a_year"
+            )
+        ]
+
+    def __str__(self):
+        return f"{self.commune_id} {self.year}: {self.population}"
+
+
+class CommuneOutline(models.Model):
+    """Outline of a commune, kept as received (GeoJSON geometry, WGS84), apart so lists stay light."""
+
+    tenancy: ClassVar[str] = NATIONAL
+
+    commune = models.OneToOneField(
+        Commune, primary_key=True, on_delete=models.CASCADE, related_name="outline"
+    )
+    geometry = models.JSONField()
+    source = models.CharField(max_length=120)
+
+    def __str__(self):
+        return f"contour de {self.commune_id}"
+
+
+class CommuneOffer(models.Model):
+    """Count of professionals of one kind in one commune in one year (open data, dated on screen)."""
+
+    tenancy: ClassVar[str] = NATIONAL
+
+    commune = models.ForeignKey(Commune, on_delete=models.CASCADE, related_name="offers")
+    year = models.PositiveSmallIntegerField("année")
+    kind = models.CharField(max_length=40)
+    count = models.PositiveIntegerField()
+    source = models.CharField(max_length=120)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["commune", "year", "kind"], name="commune_offer_once_a_year"
+            )
+        ]
+
+    def __str__(self):
+        return f"{self.commune_id} {self.kind} {self.year}: {self.count}"
+
+
+class CommuneFormerCode(models.Model):
+    """An INSEE code that is no longer one, and the commune that took it over."""
+
+    tenancy: ClassVar[str] = NATIONAL
+
+    code = models.CharField(max_length=5, primary_key=True)
+    commune = models.ForeignKey(Commune, on_delete=models.CASCADE, related_name="former_codes")
+
+    def __str__(self):
+        return f"{self.code} -> {self.commune_id}"
+
+
+class CommunePart(models.Model):
+    """A named part of a commune shared between CPTSs, with its own population and its source."""
+
+    tenancy: ClassVar[str] = NATIONAL
+
+    commune = models.ForeignKey(Commune, on_delete=models.CASCADE, related_name="parts")
+    name = models.CharField("nom", max_length=120)
+    population = models.PositiveIntegerField(null=True, blank=True)
+    year = models.PositiveSmallIntegerField("année", null=True, blank=True)
+    source = models.CharField(max_length=120, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["commune", "name"], name="commune_part_once"),
+            models.CheckConstraint(
+                condition=Q(population=None, year=None)
+                | (Q(population__isnull=False, year__isnull=False) & ~Q(source="")),
+                name="commune_part_population_is_sourced",
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.commune_id} ({self.name})"
+
+
+class CptsQuerySet(models.QuerySet):
+    def visible_to(self, actor):
+        """The CPTS of the actor's seat. Its public page belongs to the public site."""
+        return self.filter(pk=actor.cpts_id)
+
+
+class Cpts(models.Model):
+    """Communauté professionnelle territoriale de santé: the tenant."""
+
+    tenancy: ClassVar[str] = NATIONAL
+
+    slug = models.SlugField(max_length=60, unique=True)
+    name = models.CharField("nom", max_length=200)
+    finess = models.CharField("n° FINESS", max_length=9, blank=True)
+    zone = models.CharField("fuseau horaire", max_length=40, default="Europe/Paris")
+    desk_phone = models.CharField("téléphone de la régulation", max_length=16, blank=True)
+    perimeter_note = models.TextField("ce qui n'est pas connu du périmètre", blank=True)
+    perimeter_source = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = CptsQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self):
+        return self.name
+
+
+class CptsCommuneQuerySet(models.QuerySet):
+    def in_force(self, on):
+        return self.filter(from_on__lte=on).filter(Q(until_on=None) | Q(until_on__gt=on))
+
+
+class CptsCommune(models.Model):
+    """A commune, or a named part of one, in the perimeter of a CPTS from a day to another (excluded).
+
+    A perimeter is public knowledge: this table is national.
+    """
+
+    tenancy: ClassVar[str] = NATIONAL
+
+    cpts = models.ForeignKey(Cpts, on_delete=models.CASCADE, related_name="perimeter")
+    commune = models.ForeignKey(Commune, on_delete=models.PROTECT, related_name="perimeters")
+    part = models.ForeignKey(
+        CommunePart, null=True, blank=True, on_delete=models.PROTECT, related_name="perimeters"
+    )
+    from_on = models.DateField("à partir du")
+    until_on = models.DateField("jusqu'au (exclu)", null=True, blank=True)
+
+    objects = CptsCommuneQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(until_on=None) | Q(until_on__gt=F("from_on")),
+                name="cpts_commune_ends_after_it_starts",
+            ),
+            models.UniqueConstraint(
+                fields=["cpts", "commune", "part", "from_on"],
+                nulls_distinct=None,
+                name="cpts_commune_once",
+            ),
+            PostgresExclusion(
+                name="cpts_commune_dates_do_not_overlap",
+                expressions=[
+                    ("cpts", RangeOperators.EQUAL),
+                    ("commune", RangeOperators.EQUAL),
+                    (Func(F("part"), 0, function="COALESCE"), RangeOperators.EQUAL),
+                    (
+                        Func("from_on", "until_on", function="daterange", output_field=DateRangeField()),
+                        RangeOperators.OVERLAPS,
+                    ),
+                ],
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.cpts_id}: {self.commune_id}"
+
+
+class CptsPopulation(models.Model):
+    """A population recorded for a CPTS (figure, year, source), beside the sum of its communes."""
+
+    tenancy: ClassVar[str] = OF_CPTS
+
+    cpts = models.ForeignKey(Cpts, on_delete=models.CASCADE, related_name="recorded_populations")
+    population = models.PositiveIntegerField()
+    year = models.PositiveSmallIntegerField("année")
+    source = models.CharField(max_length=200)
+    note = models.TextField(blank=True)
+    recorded_on = models.DateField("enregistrée le")
+
+    objects = ScopedManager(cpts="cpts")
+
+    class Meta:
+        ordering = ["-recorded_on", "-pk"]
+        constraints = tenant_constraints("cpts_population")
+
+    def __str__(self):
+        return f"{self.cpts_id} {self.year}: {self.population}"
+
+
