@@ -2,5 +2,10 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from maillage.kernel.supervisor import stop_with_parent
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "maillage.config.settings")
 application = get_wsgi_application()
+
+if os.environ.get("MAILLAGE_SUPERVISED"):
+    stop_with_parent()  # a worker never outlives the server that started it
