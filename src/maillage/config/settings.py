@@ -36,8 +36,7 @@ def database(url: str) -> dict[str, object]:
                 "transaction_mode": "IMMEDIATE",
                 "timeout": 20,
                 "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-                "PRAGMA foreign_keys=ON; PRAGMA journal_size_limit=67108864;"
-                "PRAGMA trusted_schema=OFF;",
+                "PRAGMA foreign_keys=ON; PRAGMA journal_size_limit=67108864;",
             },
         }
     parts = urlsplit(url)
