@@ -12,7 +12,9 @@ PACKAGE = Path(__file__).parents[1]
 VAR = Path(os.environ.get("VAR", "var")).resolve()
 DEBUG = os.environ.get("MAILLAGE_DEBUG", "") == "1"
 SECRET_KEY = os.environ.get("MAILLAGE_SECRET_KEY") or DEFAULT_KEY
-SITE_URL = os.environ.get("MAILLAGE_SITE_URL", "").rstrip("/")
+SITE_URL = (
+    os.environ.get("MAILLAGE_SITE_URL") or f"http://localhost:{os.environ.get('PORT', '8000')}"
+).rstrip("/")  # written in the links of mails and SMS
 # Behind TLS the cookies take the __Host- prefix and the browser is told to stay on https.
 SECURE = os.environ.get("MAILLAGE_HTTPS", "1" if SITE_URL.startswith("https://") else "") == "1"
 ALLOWED_HOSTS = [
@@ -20,9 +22,8 @@ ALLOWED_HOSTS = [
     for host in os.environ.get("MAILLAGE_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
     if host
 ]
-if SITE_URL:
-    ALLOWED_HOSTS.append(urlsplit(SITE_URL).hostname or "")
-    CSRF_TRUSTED_ORIGINS = [SITE_URL]
+ALLOWED_HOSTS.append(urlsplit(SITE_URL).hostname or "")
+CSRF_TRUSTED_ORIGINS = [SITE_URL]
 
 
 def database(url: str) -> dict[str, object]:

@@ -79,7 +79,7 @@ class Command(BaseCommand):
             ) from error
 
     def prepare(self, *, demo, host, port):
-        """Fill an empty database, or refuse what real people cannot trust; the environment to run in."""
+        """Fill an empty database, or refuse what is not fit for real people; the environment."""
         environment = os.environ | {"MAILLAGE_SUPERVISED": "1"}
         if instance.is_demo() or (demo and is_blank()):
             environment.setdefault("MAILLAGE_SITE_URL", f"http://{address(host, port)}")
