@@ -51,3 +51,21 @@ BOOKING_TRANSITIONS: dict[str, frozenset[str]] = {
 }
 
 HORIZON_DAYS = 14
+
+
+class QuickAnswer(models.TextChoices):
+    """What a professional says in two taps from a phone."""
+
+    HOUR = "hour", "Dans l'heure"
+    AFTERNOON = "afternoon", "Cet après-midi"
+    EVENING = "evening", "Ce soir"
+    TWO_MORE = "two_more", "Deux de plus aujourd'hui"
+    NOT_TODAY = "not_today", "Pas aujourd'hui"
+
+
+# Wall-clock bounds (minutes) and places of each quick answer; HOUR is counted from now.
+QUICK_WINDOWS = {
+    QuickAnswer.AFTERNOON: (13 * 60, 18 * 60, 1),
+    QuickAnswer.EVENING: (18 * 60, 20 * 60, 1),
+    QuickAnswer.TWO_MORE: (0, 20 * 60, 2),
+}

@@ -226,8 +226,16 @@ class Absence(models.Model):
 
 class SlotQuerySet(models.QuerySet):
     def open(self, now):
-        """Not over and not withdrawn."""
-        return self.filter(closed_at=None, ends_at__gt=now)
+        """Not withdrawn, not begun (a window: not over), and its professional not away."""
+        away = Absence.objects.filter(
+            professional=OuterRef("professional"),
+            ended_at=None,
+            starts_at__lt=OuterRef("ends_at"),
+            ends_at__gt=OuterRef("starts_at"),
+        )
+        return self.filter(
+            Q(starts_at__gte=now) | Q(is_window=True, ends_at__gt=now), ~Exists(away), closed_at=None
+        )
 
     def given_to(self, cpts):
         """Slots the desk of this CPTS may see: what each professional chose, CPTS by CPTS."""
@@ -264,6 +272,8 @@ class Slot(Offer):
     )
     starts_at = models.DateTimeField("de")
     ends_at = models.DateTimeField("à")
+    # A window is answered at any time until it ends; a cut slot must be taken before it starts.
+    is_window = models.BooleanField("plage sans heure fixe", default=False)
     closed_at = models.DateTimeField("retiré le", null=True, blank=True)
 
     objects = SlotQuerySet.as_manager()
@@ -301,6 +311,18 @@ class Slot(Offer):
         return f"{self.professional_id} {self.starts_at:%F %H:%M}"
 
 
+class BookingQuerySet(models.QuerySet):
+    def under_absence(self):
+        """Taken places whose professional has since said they will be away."""
+        away = Absence.objects.filter(
+            professional=OuterRef("slot__professional"),
+            ended_at=None,
+            starts_at__lt=OuterRef("slot__ends_at"),
+            ends_at__gt=OuterRef("slot__starts_at"),
+        )
+        return self.filter(Exists(away), state=BookingState.TAKEN)
+
+
 class Booking(models.Model):
     """A place of a slot held or taken by a CPTS. Says nothing of whom it is for.
 
@@ -316,6 +338,8 @@ class Booking(models.Model):
     state = models.CharField(max_length=8, choices=BookingState.choices)
     held_until = models.DateTimeField("retenue jusqu'à", null=True, blank=True)
     changed_at = models.DateTimeField()
+
+    objects = BookingQuerySet.as_manager()
 
     class Meta:
         constraints = [

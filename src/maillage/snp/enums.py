@@ -14,6 +14,9 @@ class CareRequestStatus(models.TextChoices):
     HANDED_OVER = "handed_over", "Transmise au 15"
 
 
+# Which specialities answer when « médecin » is asked without more; ages then decide.
+GENERAL_CARE = frozenset({"", "SM54", "SM40"})
+
 S = CareRequestStatus
 ENDS = frozenset({S.CANCELLED, S.HANDED_OVER})
 TRANSITIONS: dict[str, frozenset[str]] = {
@@ -126,6 +129,7 @@ class InformMeans(models.TextChoices):
 
 class InformResult(models.TextChoices):
     REACHED = "reached", "patient informé"
+    SENT = "sent", "SMS envoyé"
     NO_ANSWER = "no_answer", "pas de réponse"
     UNREACHABLE = "unreachable", "injoignable"
     REFUSED = "refused", "le patient refuse"

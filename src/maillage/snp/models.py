@@ -6,7 +6,7 @@ from django_scopes import ScopedManager
 
 from maillage.accounts.models import Seat
 from maillage.availability.models import Booking
-from maillage.directory.enums import CareKind, Profession
+from maillage.directory.enums import CareKind, Profession, Speciality
 from maillage.directory.models import Professional
 from maillage.kernel.constraints import TenantForeignKey
 from maillage.kernel.models import OF_CPTS, tenant_constraints
@@ -214,6 +214,9 @@ class CareRequest(OfCpts):
         max_length=2,
         choices=Profession.choices,
         default=Profession.DOCTOR,
+    )
+    speciality = models.CharField(
+        "spécialité demandée", max_length=5, choices=Speciality.choices, blank=True
     )
     reason = models.CharField("motif", max_length=12, choices=Reason.choices, blank=True)
     note = models.CharField("précision", max_length=200, blank=True)

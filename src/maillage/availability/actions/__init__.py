@@ -1,0 +1,43 @@
+"""The verbs of availability: who sees, what is open, which places are taken."""
+
+from maillage.availability.actions.booking import (
+    SlotClosed,
+    SlotFull,
+    hold_place,
+    release_place,
+    take_place,
+)
+from maillage.availability.actions.opening import (
+    BadOpening,
+    add_absence,
+    add_period,
+    answer_quickly,
+    close_opening,
+    end_absence,
+    end_period,
+    open_once,
+)
+from maillage.availability.actions.slots import roll_horizon
+from maillage.availability.actions.visibility import (
+    VisibilityNotChosen,
+    choose_visibility,
+)
+
+__all__ = [
+    "BadOpening",
+    "SlotClosed",
+    "SlotFull",
+    "VisibilityNotChosen",
+    "add_absence",
+    "add_period",
+    "answer_quickly",
+    "choose_visibility",
+    "close_opening",
+    "end_absence",
+    "end_period",
+    "hold_place",
+    "open_once",
+    "release_place",
+    "roll_horizon",
+    "take_place",
+]

@@ -1,0 +1,96 @@
+"""A place taken is a row. Lock the slot, then look."""
+
+import datetime as dt
+
+from django.db import transaction
+from django.utils import timezone
+
+from maillage.availability.enums import BOOKING_TRANSITIONS, LIVE, BookingState
+from maillage.availability.models import Booking, Slot
+from maillage.availability.rules import can_book, can_change_booking
+from maillage.kernel import journal
+from maillage.kernel.errors import DomainError, NotAllowed
+from maillage.kernel.permissions import Actor
+from maillage.kernel.transitions import check_transition
+from maillage.territory.models import Cpts
+
+
+class SlotFull(DomainError):
+    """No place left: somebody was quicker."""
+
+
+class SlotClosed(DomainError):
+    """The slot is over, withdrawn, or not given to this CPTS."""
+
+
+def _claim(
+    *, by: Actor, cpts: Cpts, slot: Slot, state: str, held_until: dt.datetime | None
+) -> Booking:
+    if not can_book(by, cpts):
+        raise NotAllowed("Votre rôle ne permet pas de réserver un créneau.")
+    slot = Slot.objects.select_for_update(of=("self",)).get(pk=slot.pk)
+    now = timezone.now()
+    if not Slot.objects.open(now).given_to(cpts).filter(pk=slot.pk).exists():
+        raise SlotClosed("Ce créneau n'est plus proposé à votre CPTS. Choisissez-en un autre.")
+    used = set(slot.bookings.filter(state__in=LIVE).values_list("place_number", flat=True))
+    free = next((n for n in range(1, slot.capacity + 1) if n not in used), None)
+    if free is None:
+        raise SlotFull("Ce créneau vient d'être pris. Choisissez-en un autre.")
+    booking = Booking.objects.create(
+        slot=slot,
+        place_number=free,
+        cpts=cpts,
+        state=state,
+        held_until=held_until,
+        changed_at=now,
+    )
+    journal.record(
+        f"availability.place_{state}", booking, by=by, cpts=cpts, slot=slot.pk, place=free
+    )
+    return booking
+
+
+@transaction.atomic
+def hold_place(*, by: Actor, cpts: Cpts, slot: Slot, until: dt.datetime) -> Booking:
+    """Keep a place aside until a professional answers. Raises NotAllowed, SlotClosed, SlotFull."""
+    return _claim(by=by, cpts=cpts, slot=slot, state=BookingState.HELD, held_until=until)
+
+
+@transaction.atomic
+def take_place(
+    *, by: Actor, cpts: Cpts, slot: Slot | None = None, booking: Booking | None = None
+) -> Booking:
+    """Take a place of `slot`, or the place already held as `booking`.
+
+    Raises NotAllowed, SlotClosed, SlotFull, InvalidTransition.
+    """
+    if booking is None:
+        if slot is None:
+            raise ValueError("slot or booking")
+        return _claim(by=by, cpts=cpts, slot=slot, state=BookingState.TAKEN, held_until=None)
+    return _move(by=by, booking=booking, state=BookingState.TAKEN)
+
+
+@transaction.atomic
+def release_place(*, by: Actor, booking: Booking) -> Booking:
+    """Give a held or taken place back. Raises NotAllowed, InvalidTransition."""
+    return _move(by=by, booking=booking, state=BookingState.RELEASED)
+
+
+def _move(*, by: Actor, booking: Booking, state: str) -> Booking:
+    if not can_change_booking(by, booking):
+        raise NotAllowed("Votre rôle ne permet pas de changer cette réservation.")
+    # The slot first, as in `_claim`: two acts on one slot queue in the same order.
+    Slot.objects.select_for_update(of=("self",)).get(pk=booking.slot_id)
+    booking = Booking.objects.select_for_update(of=("self",)).get(pk=booking.pk)
+    check_transition(
+        BOOKING_TRANSITIONS, booking.state, state, sentence="Cette place a déjà été libérée."
+    )
+    booking.state = state
+    booking.held_until = None
+    booking.changed_at = timezone.now()
+    booking.save(update_fields=["state", "held_until", "changed_at"])
+    journal.record(
+        f"availability.place_{state}", booking, by=by, cpts=booking.cpts_id, slot=booking.slot_id
+    )
+    return booking

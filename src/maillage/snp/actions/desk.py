@@ -1,0 +1,94 @@
+"""The desk's dated settings: a change is a new row, validated by somebody."""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from maillage.kernel import journal, pulse
+from maillage.kernel.errors import DomainError, NotAllowed
+from maillage.kernel.permissions import Actor
+from maillage.snp.models import DeskHours, DeskSettings, RedFlag, RedFlagList
+from maillage.snp.rules import can_set_desk
+from maillage.territory.models import Cpts
+
+
+class BadSettings(DomainError):
+    """A setting that cannot hold."""
+
+
+@transaction.atomic
+def set_desk(
+    *,
+    by: Actor,
+    cpts: Cpts,
+    values: Mapping[str, Any],
+    hours: Iterable[tuple[int, int, int]],
+    source: str,
+    valid_from: dt.datetime | None = None,
+) -> DeskSettings:
+    """Set how the desk works from `valid_from` (now by default).
+
+    `values` are the columns of DeskSettings; `hours` are (weekday, opens, closes) in minutes of the
+    wall clock. Raises NotAllowed, BadSettings.
+    """
+    if not can_set_desk(by, cpts):
+        raise NotAllowed("Seul le coordinateur change les réglages de la régulation.")
+    hours = sorted(hours)
+    for (day, _, closes), (next_day, opens, _) in zip(hours, hours[1:], strict=False):
+        if day == next_day and opens < closes:
+            raise BadSettings("Deux plages d'ouverture de la régulation se chevauchent.")
+    settings = DeskSettings(
+        cpts=cpts,
+        valid_from=valid_from or timezone.now(),
+        set_by_id=by.seat_id,
+        source=source,
+        **values,
+    )
+    settings.save()
+    DeskHours.objects.bulk_create(
+        DeskHours(
+            cpts=cpts, settings=settings, weekday=day, opens_minute=opens, closes_minute=closes
+        )
+        for day, opens, closes in hours
+    )
+    journal.record("snp.desk_set", settings, by=by, cpts=cpts)
+    pulse.bump(cpts.pk)
+    return settings
+
+
+@transaction.atomic
+def validate_red_flags(
+    *,
+    by: Actor,
+    cpts: Cpts,
+    labels: Iterable[str],
+    validated_by: str,
+    validated_on: dt.date,
+    is_example: bool = False,
+    valid_from: dt.datetime | None = None,
+) -> RedFlagList:
+    """Put a new list of signs in force, validated by a named doctor. Raises NotAllowed, BadSettings."""
+    if not can_set_desk(by, cpts):
+        raise NotAllowed("Seul le coordinateur enregistre la liste des signes d'alerte.")
+    kept = list(dict.fromkeys(" ".join(label.split()) for label in labels if label.strip()))
+    if not kept:
+        raise BadSettings("La liste des signes d'alerte ne peut pas être vide.")
+    if not validated_by.strip():
+        raise BadSettings("Indiquez le médecin de la CPTS qui a validé la liste.")
+    flag_list = RedFlagList.objects.create(
+        cpts=cpts,
+        valid_from=valid_from or timezone.now(),
+        validated_by=validated_by.strip(),
+        validated_on=validated_on,
+        is_example=is_example,
+    )
+    RedFlag.objects.bulk_create(
+        RedFlag(cpts=cpts, flag_list=flag_list, position=position, label=label)
+        for position, label in enumerate(kept, start=1)
+    )
+    journal.record("snp.red_flags_validated", flag_list, by=by, cpts=cpts, signs=len(kept))
+    pulse.bump(cpts.pk)
+    return flag_list

@@ -1,0 +1,232 @@
+"""Tell the patient, keep the outcome, end the case: never in silence."""
+
+from django.db import transaction
+from django.utils import timezone
+
+from maillage.kernel import journal, pulse
+from maillage.kernel.errors import NotAllowed
+from maillage.kernel.permissions import Actor
+from maillage.snp.actions.intake import begin_hand_over
+from maillage.snp.actions.life import (
+    Incomplete,
+    TooLate,
+    accepted_proposal,
+    check_desk,
+    live_proposals,
+    lock,
+    move,
+    save,
+    tell,
+    withdraw_all,
+)
+from maillage.snp.actions.notices import queue_patient_sms, tell_withdrawn
+from maillage.snp.enums import (
+    CancelledBy,
+    CareRequestStatus,
+    EventKind,
+    InformMeans,
+    InformResult,
+    InformState,
+)
+from maillage.snp.models import CareRequest, HandOver, InformAttempt, RedFlag
+from maillage.snp.queries import settings_of
+from maillage.snp.rules import can_record_outcome
+
+STATE_AFTER = {
+    InformResult.REACHED: InformState.INFORMED,
+    InformResult.SENT: InformState.ATTEMPTED,
+    InformResult.NO_ANSWER: InformState.ATTEMPTED,
+    InformResult.UNREACHABLE: InformState.UNREACHABLE,
+    InformResult.REFUSED: InformState.REFUSED,
+}
+ALERT_AFTER = {
+    InformResult.UNREACHABLE: "Patient injoignable : réorientez, annulez ou rappelez.",
+    InformResult.REFUSED: "Le patient refuse ce rendez-vous : réorientez ou annulez.",
+}
+
+
+@transaction.atomic
+def inform_patient(
+    *, by: Actor, care_request: CareRequest, means: str, result: str
+) -> CareRequest:
+    """Note a try at telling the patient. An SMS is queued here, on a number it may go to.
+
+    Raises NotAllowed, InvalidTransition, Incomplete.
+    """
+    check_desk(by, care_request)
+    care_request = lock(care_request)
+    proposal = accepted_proposal(care_request)
+    if proposal is None or care_request.status not in (
+        CareRequestStatus.ACCEPTED,
+        CareRequestStatus.INFORMED,
+    ):
+        raise TooLate("Aucun rendez-vous n'est accepté : il n'y a rien à annoncer au patient.")
+    if means not in InformMeans.values or result not in InformResult.values:
+        raise Incomplete("Indiquez le moyen et le résultat.")
+    if result == InformResult.SENT:
+        if means != InformMeans.SMS:
+            raise Incomplete("« SMS envoyé » va avec le moyen SMS.")
+        if not care_request.sms_allowed:
+            raise Incomplete(
+                "Pas de SMS : le numéro n'est pas noté comme celui du patient "
+                "et l'appelant n'a pas donné son accord."
+            )
+        attempt = care_request.inform_attempts.count()
+        queue_patient_sms(by=by, care_request=care_request, proposal=proposal, attempt=attempt)
+    InformAttempt.objects.create(
+        cpts_id=care_request.cpts_id,
+        care_request=care_request,
+        at=timezone.now(),
+        by_seat_id=by.seat_id,
+        means=means,
+        result=result,
+    )
+    if care_request.inform_state != InformState.INFORMED or result in ALERT_AFTER:
+        care_request.inform_state = STATE_AFTER[InformResult(result)]
+    if result == InformResult.REACHED and care_request.status == CareRequestStatus.ACCEPTED:
+        move(care_request, CareRequestStatus.INFORMED)
+    if care_request.status == CareRequestStatus.INFORMED:
+        care_request.inform_state = InformState.INFORMED  # told once is told
+    care_request.alert = ALERT_AFTER.get(InformResult(result), "")
+    save(care_request)
+    text = f"{InformMeans(means).label.capitalize()} : {InformResult(result).label}."
+    tell(care_request, EventKind.INFORM, text, by=by)
+    journal.record(
+        "snp.informed", care_request, by=by, cpts=care_request.cpts_id, means=means, result=result
+    )
+    pulse.bump(care_request.cpts_id)
+    return care_request
+
+
+@transaction.atomic
+def record_outcome(*, by: Actor, care_request: CareRequest, honoured: bool) -> CareRequest:
+    """Keep what happened. A patient who came was informed, whoever told them.
+
+    Raises NotAllowed, InvalidTransition.
+    """
+    if not can_record_outcome(by, care_request):
+        raise NotAllowed("L'issue est notée par la régulation ou par le professionnel qui a accepté.")
+    care_request = lock(care_request)
+    wanted = CareRequestStatus.HONOURED if honoured else CareRequestStatus.MISSED
+    if care_request.status == wanted:
+        return care_request
+    if honoured and care_request.status == CareRequestStatus.ACCEPTED:
+        move(care_request, CareRequestStatus.INFORMED)
+        care_request.inform_state = InformState.INFORMED
+        tell(care_request, EventKind.INFORM, "Patient venu : il était informé.", by=by)
+    move(care_request, wanted)
+    care_request.closed_at = timezone.now()
+    care_request.alert = ""
+    save(care_request)
+    tell(care_request, EventKind.OUTCOME, f"Issue : {wanted.label.lower()}.", by=by)
+    journal.record(f"snp.{wanted.value}", care_request, by=by, cpts=care_request.cpts_id)
+    pulse.bump(care_request.cpts_id)
+    return care_request
+
+
+@transaction.atomic
+def cancel(*, by: Actor, care_request: CareRequest, cancelled_by: str) -> CareRequest:
+    """End a request that is no longer wanted; places are given back. Raises NotAllowed, InvalidTransition."""
+    check_desk(by, care_request)
+    if cancelled_by not in CancelledBy.values:
+        raise Incomplete("Indiquez qui annule.")
+    care_request = lock(care_request)
+    move(care_request, CareRequestStatus.CANCELLED)
+    _give_back(care_request, by=by)
+    care_request.cancelled_by = cancelled_by
+    care_request.closed_at = timezone.now()
+    care_request.alert = ""
+    save(care_request)
+    text = f"Annulée par {CancelledBy(cancelled_by).label}."
+    tell(care_request, EventKind.CANCELLED, text, by=by)
+    journal.record(
+        "snp.cancelled", care_request, by=by, cpts=care_request.cpts_id, cancelled_by=cancelled_by
+    )
+    pulse.bump(care_request.cpts_id)
+    return care_request
+
+
+def _give_back(care_request: CareRequest, *, by: Actor) -> None:
+    accepted = accepted_proposal(care_request)
+    told = [*live_proposals(care_request), *([accepted] if accepted else [])]
+    withdraw_all(care_request, by=by)
+    for proposal in told:
+        tell_withdrawn(proposal, by=by)
+
+
+@transaction.atomic
+def hand_over(
+    *, by: Actor, care_request: CareRequest, red_flag: RedFlag | None = None
+) -> CareRequest:
+    """Hand an open request to the 15 now; it stays on the board until the 15 took over.
+
+    Raises NotAllowed, InvalidTransition.
+    """
+    check_desk(by, care_request)
+    care_request = lock(care_request)
+    begin_hand_over(care_request, red_flag, by=by)
+    _give_back(care_request, by=by)
+    care_request.alert = ""
+    save(care_request)
+    journal.record(
+        "snp.handed_over",
+        care_request,
+        by=by,
+        cpts=care_request.cpts_id,
+        red_flag=red_flag.pk if red_flag else None,
+    )
+    pulse.bump(care_request.cpts_id)
+    return care_request
+
+
+@transaction.atomic
+def confirm_hand_over(*, by: Actor, care_request: CareRequest, taken_over_by: str) -> CareRequest:
+    """The 15 took over: who, when. The number to call back is then no longer kept.
+
+    Raises NotAllowed, Incomplete.
+    """
+    check_desk(by, care_request)
+    care_request = lock(care_request)
+    if not taken_over_by.strip():
+        raise Incomplete("Indiquez qui, au 15, a repris l'appel.")
+    hand_over_row = (
+        HandOver.objects.select_for_update(of=("self",)).filter(care_request=care_request).first()
+    )
+    if hand_over_row is None:
+        raise TooLate("Cette demande n'a pas été transmise au 15.")
+    if hand_over_row.confirmed_at is not None:
+        return care_request
+    if by.seat_id is None:
+        raise NotAllowed("La reprise est notée par une personne de la régulation.")
+    now = timezone.now()
+    hand_over_row.confirmed_at = now
+    hand_over_row.confirmed_by_id = by.seat_id
+    hand_over_row.taken_over_by = taken_over_by.strip()
+    hand_over_row.save()
+    care_request.closed_at = now
+    care_request.phone = ""
+    save(care_request)
+    tell(care_request, EventKind.CONFIRMED, f"Reprise au 15 par {taken_over_by.strip()}.", by=by)
+    journal.record("snp.taken_over", care_request, by=by, cpts=care_request.cpts_id)
+    pulse.bump(care_request.cpts_id)
+    return care_request
+
+
+@transaction.atomic
+def ask_outcome(*, by: Actor, care_request: CareRequest) -> CareRequest:
+    """Its time has passed: the board asks what happened. Nothing is written twice."""
+    if by.kind != "system":
+        raise NotAllowed("La question se pose toute seule.")
+    care_request = lock(care_request)
+    proposal = accepted_proposal(care_request)
+    if proposal is None or care_request.alert or care_request.closed_at is not None:
+        return care_request
+    settings = settings_of(care_request.cpts)
+    ended = timezone.now() - proposal.booking.slot.ends_at
+    if ended.total_seconds() < settings.outcome_after_minutes * 60:
+        return care_request
+    care_request.alert = "L'heure est passée : le patient est-il venu ?"
+    save(care_request)
+    journal.record("snp.outcome_asked", care_request, by=by, cpts=care_request.cpts_id)
+    pulse.bump(care_request.cpts_id)
+    return care_request

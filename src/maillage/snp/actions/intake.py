@@ -1,0 +1,239 @@
+"""A request comes in: signs first, then who, where, why."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from maillage.directory.enums import Profession
+from maillage.directory.models import Professional
+from maillage.kernel import journal, pulse
+from maillage.kernel.errors import DomainError, NotAllowed
+from maillage.kernel.identifiers import phone_digits
+from maillage.kernel.permissions import Actor
+from maillage.residents.models import Resident
+from maillage.snp.actions.life import Incomplete, check_desk, lock, move, save, tell
+from maillage.snp.enums import (
+    AgreementGiver,
+    CareRequestStatus,
+    Channel,
+    EventKind,
+)
+from maillage.snp.models import CareRequest, CareRequestNumber, HandOver, RedFlag
+from maillage.snp.queries import desk_is_open, red_flags
+from maillage.snp.rules import can_dispatch
+from maillage.territory.models import Commune, Cpts
+
+
+class OutOfHours(DomainError):
+    """The desk is closed: the notice must be read first."""
+
+
+class SignsNotValidated(DomainError):
+    """No list of signs is in force: the desk cannot take a request."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """What a call says. `red_flag` stops everything: then only `phone` and `commune` are needed."""
+
+    form_key: str
+    phone: str
+    commune: Commune
+    red_flag: RedFlag | None = None
+    out_of_hours_seen: bool = False
+    channel: str = Channel.PATIENT
+    profession: str = Profession.DOCTOR
+    speciality: str = ""
+    reason: str = ""
+    note: str = ""
+    age_band: str = ""
+    caller_name: str = ""
+    sms_allowed: bool = False
+    resident: Resident | None = None
+    usual_doctor: Professional | None = None
+    can_travel: bool = True
+    kind: str = ""
+    agreement_from: str = ""
+
+
+def next_number(cpts: Cpts) -> int:
+    CareRequestNumber.objects.get_or_create(cpts=cpts)
+    counter = CareRequestNumber.objects.select_for_update(of=("self",)).get(cpts=cpts)
+    counter.next_number += 1
+    counter.save(update_fields=["next_number"])
+    return counter.next_number - 1
+
+
+def _check(by: Actor, cpts: Cpts, intake: Intake) -> str:
+    if not can_dispatch(by, cpts):
+        raise NotAllowed("Seule la régulation SNP prend une demande.")
+    flags = red_flags(cpts)
+    if flags is None:
+        raise SignsNotValidated(
+            "Aucune liste de signes d'alerte n'est validée pour cette CPTS : "
+            "demandez au coordinateur de l'enregistrer (Réglages)."
+        )
+    if intake.red_flag is not None and intake.red_flag.flag_list_id != flags.pk:
+        raise Incomplete("La liste des signes d'alerte a changé. Relisez-la avec l'appelant.")
+    phone = phone_digits(intake.phone)
+    if phone is None:
+        raise Incomplete("Le numéro à rappeler n'est pas un numéro de téléphone.")
+    if intake.red_flag is None:
+        if not (intake.reason and intake.age_band):
+            raise Incomplete("Indiquez le motif et l'âge.")
+        if not desk_is_open(cpts) and not intake.out_of_hours_seen:
+            raise OutOfHours(
+                "La régulation est fermée à cette heure. Cochez la consigne lue à l'appelant."
+            )
+    return phone
+
+
+@transaction.atomic
+def create_care_request(*, by: Actor, cpts: Cpts, intake: Intake) -> CareRequest:
+    """Take a request, or hand it to the 15 at once when a sign is ticked.
+
+    The same form sent twice gives the same request. Raises NotAllowed, SignsNotValidated,
+    OutOfHours, Incomplete.
+    """
+    phone = _check(by, cpts, intake)
+    number = next_number(cpts)  # its lock also queues two copies of one form
+    sent_before = CareRequest.objects.filter(cpts=cpts, form_key=intake.form_key).first()
+    if sent_before is not None:
+        return sent_before
+    now = timezone.now()
+    values: dict[str, Any] = {
+        name: getattr(intake, name)
+        for name in (
+            "form_key channel profession speciality reason note age_band caller_name sms_allowed "
+            "resident usual_doctor can_travel kind commune"
+        ).split()
+    }
+    if values["usual_doctor"] is None and intake.resident is not None:
+        values["usual_doctor"] = intake.resident.usual_doctor
+    care_request = CareRequest(
+        cpts=cpts,
+        number=number,
+        received_at=now,
+        received_by_id=by.seat_id,
+        flags_checked_at=now,
+        flags_checked_by_id=by.seat_id,
+        phone=phone,
+        taken_by_id=by.seat_id,
+        taken_at=now if by.seat_id else None,
+        status=CareRequestStatus.HANDED_OVER if intake.red_flag else CareRequestStatus.NEW,
+        **values,
+    )
+    if intake.agreement_from and by.seat_id:
+        _agree(care_request, intake.agreement_from, by)
+    care_request.save()
+    channel = Channel(intake.channel).label
+    if intake.red_flag is None:
+        tell(care_request, EventKind.CREATED, f"Demande reçue ({channel}). Aucun signe d'alerte.", by=by)
+    else:
+        tell(care_request, EventKind.CREATED, f"Appel reçu ({channel}).", by=by)
+        _hand_over(care_request, intake.red_flag, by)
+    if care_request.agreement_at:
+        tell(care_request, EventKind.AGREEMENT, _agreement_text(care_request), by=by)
+    journal.record(
+        "snp.created", care_request, by=by, cpts=cpts, red_flag=bool(intake.red_flag)
+    )
+    pulse.bump(cpts.pk)
+    return care_request
+
+
+def _agree(care_request: CareRequest, giver: str, by: Actor) -> None:
+    care_request.agreement_from = AgreementGiver(giver)
+    care_request.agreement_at = timezone.now()
+    care_request.agreement_by_id = by.seat_id
+
+
+def _agreement_text(care_request: CareRequest) -> str:
+    giver = AgreementGiver(care_request.agreement_from).label
+    return f"Accord oral de mise en relation donné par {giver}."
+
+
+def _hand_over(care_request: CareRequest, red_flag: RedFlag | None, by: Actor) -> None:
+    HandOver.objects.create(
+        cpts_id=care_request.cpts_id,
+        care_request=care_request,
+        red_flag=red_flag,
+        at=timezone.now(),
+        by_seat_id=by.seat_id,
+    )
+    sign = f"Signe d'alerte : {red_flag.label}. " if red_flag else ""
+    tell(care_request, EventKind.HANDED_OVER, f"{sign}À transmettre au 15 maintenant.", by=by)
+
+
+@transaction.atomic
+def record_agreement(*, by: Actor, care_request: CareRequest, giver: str) -> CareRequest:
+    """Record the spoken agreement to be put in touch. Raises NotAllowed, Incomplete."""
+    check_desk(by, care_request)
+    care_request = lock(care_request)
+    if by.seat_id is None:
+        raise NotAllowed("L'accord est recueilli par une personne de la régulation.")
+    if giver not in AgreementGiver.values:
+        raise Incomplete("Indiquez qui a donné son accord.")
+    if care_request.agreement_at is None:
+        _agree(care_request, giver, by)
+        save(care_request)
+        tell(care_request, EventKind.AGREEMENT, _agreement_text(care_request), by=by)
+        journal.record("snp.agreement_recorded", care_request, by=by, cpts=care_request.cpts_id)
+        pulse.bump(care_request.cpts_id)
+    return care_request
+
+
+@transaction.atomic
+def name_resident(*, by: Actor, care_request: CareRequest, resident: Resident) -> CareRequest:
+    """Say who the request is for. Raises NotAllowed, Incomplete (a neighbour's resident)."""
+    check_desk(by, care_request)
+    care_request = lock(care_request)
+    if resident.cpts_id != care_request.cpts_id:
+        raise Incomplete("Cet habitant n'est pas connu de votre CPTS.")
+    care_request.resident = resident
+    if resident.usual_doctor_id:
+        care_request.usual_doctor_id = resident.usual_doctor_id
+    save(care_request)
+    tell(care_request, EventKind.CHANGED, "Patient nommé.", by=by)
+    journal.record(
+        "snp.named", care_request, by=by, cpts=care_request.cpts_id, resident=resident.pk
+    )
+    pulse.bump(care_request.cpts_id)
+    return care_request
+
+
+@transaction.atomic
+def take_case(*, by: Actor, care_request: CareRequest) -> CareRequest:
+    """Become the owner of a request. Raises NotAllowed."""
+    check_desk(by, care_request)
+    care_request = lock(care_request)
+    if by.seat_id is None or care_request.taken_by_id == by.seat_id:
+        return care_request
+    care_request.taken_by_id = by.seat_id
+    care_request.taken_at = timezone.now()
+    save(care_request)
+    tell(care_request, EventKind.TAKEN, "Prise en charge.", by=by)
+    journal.record("snp.taken", care_request, by=by, cpts=care_request.cpts_id)
+    pulse.bump(care_request.cpts_id)
+    return care_request
+
+
+@transaction.atomic
+def check_signs(*, by: Actor, care_request: CareRequest) -> CareRequest:
+    """The signs were asked again: none of them. Raises NotAllowed."""
+    check_desk(by, care_request)
+    care_request = lock(care_request)
+    care_request.flags_checked_at = timezone.now()
+    care_request.flags_checked_by_id = by.seat_id
+    save(care_request)
+    tell(care_request, EventKind.RED_FLAG, "Signes redemandés : aucun.", by=by)
+    journal.record("snp.signs_checked", care_request, by=by, cpts=care_request.cpts_id)
+    pulse.bump(care_request.cpts_id)
+    return care_request
+
+
+def begin_hand_over(care_request: CareRequest, red_flag: RedFlag | None, *, by: Actor) -> None:
+    """The move itself, for `follow.hand_over`."""
+    move(care_request, CareRequestStatus.HANDED_OVER)
+    _hand_over(care_request, red_flag, by)

@@ -1,0 +1,330 @@
+"""Find who can answer: a person chooses, the professional accepts, nobody is booked twice."""
+
+import datetime as dt
+
+from django.db import transaction
+from django.utils import timezone
+
+from maillage.availability.actions import hold_place, take_place
+from maillage.availability.enums import LIVE, BookingMode
+from maillage.availability.models import Slot
+from maillage.kernel import journal, pulse
+from maillage.kernel.errors import DomainError, NotAllowed
+from maillage.kernel.permissions import Actor
+from maillage.kernel.transitions import check_transition
+from maillage.snp.actions.life import (
+    TooLate,
+    back_to_new,
+    check_desk,
+    end_proposal,
+    live_proposals,
+    lock,
+    move,
+    save,
+    tell,
+    withdraw_all,
+)
+from maillage.snp.actions.notices import tell_asked, tell_booked, tell_withdrawn
+from maillage.snp.enums import (
+    OPEN,
+    PROPOSAL_TRANSITIONS,
+    CareRequestStatus,
+    EventKind,
+    InformState,
+    ProposalState,
+    RefusalReason,
+)
+from maillage.snp.models import CareRequest, DeskSettings, Proposal
+from maillage.snp.queries import Candidate, candidate_for, settings_of, slot_text
+from maillage.snp.rules import can_answer
+
+
+class NotSuitable(DomainError):
+    """The professional may not answer this request; the sentence says why."""
+
+
+class EnoughProposals(DomainError):
+    """As many answers are awaited as the desk allows."""
+
+
+def _candidate(care_request: CareRequest, slot: Slot) -> Candidate:
+    """The professional of the slot as ranked now: a form's choices are not a guard."""
+    found = candidate_for(care_request, slot.professional_id)
+    if found.left_out:
+        raise NotSuitable(f"{found.name} ne peut pas répondre à cette demande : {found.left_out}.")
+    return found
+
+
+def _expiry(slot: Slot, settings: DeskSettings, now: dt.datetime) -> dt.datetime:
+    wanted = now + dt.timedelta(minutes=settings.proposal_minutes)
+    return min(wanted, slot.ends_at if slot.is_window else slot.starts_at)
+
+
+def _new_proposal(care_request: CareRequest, slot: Slot, candidate: Candidate, **values) -> Proposal:
+    return Proposal.objects.create(
+        cpts_id=care_request.cpts_id,
+        care_request=care_request,
+        professional_id=slot.professional_id,
+        travel_minutes=candidate.travel_minutes,
+        explanation="\n".join(candidate.reasons),
+        runner_up=candidate.runner_up[:300],
+        **values,
+    )
+
+
+@transaction.atomic
+def propose(*, by: Actor, care_request: CareRequest, slot: Slot) -> Proposal:
+    """Offer the request a place: asked of the professional, or booked at once when the slot says so.
+
+    Raises NotAllowed, InvalidTransition, EnoughProposals, NotSuitable, SlotFull, SlotClosed.
+    """
+    check_desk(by, care_request)
+    care_request = lock(care_request)
+    if care_request.status not in (CareRequestStatus.NEW, CareRequestStatus.PROPOSED):
+        move(care_request, CareRequestStatus.PROPOSED)  # raises, with the sentence
+    settings = settings_of(care_request.cpts)
+    candidate = _candidate(care_request, slot)
+    if slot.mode == BookingMode.BOOKABLE:
+        return _book(by, care_request, slot, candidate)
+    if len(live_proposals(care_request)) >= settings.live_proposals_max:
+        raise EnoughProposals(
+            "Une réponse est déjà attendue. Retirez la proposition en cours avant d'en faire une autre."
+        )
+    now = timezone.now()
+    until = _expiry(slot, settings, now)
+    if until <= now:
+        raise TooLate("Ce créneau commence maintenant : choisissez-en un autre.")
+    booking = hold_place(by=by, cpts=care_request.cpts, slot=slot, until=until)
+    proposal = _new_proposal(
+        care_request,
+        slot,
+        candidate,
+        booking=booking,
+        sent_at=now,
+        sent_by_id=by.seat_id,
+        expires_at=until,
+    )
+    if care_request.status == CareRequestStatus.NEW:
+        move(care_request, CareRequestStatus.PROPOSED)
+    care_request.alert = ""
+    save(care_request)
+    tell(
+        care_request,
+        EventKind.PROPOSED,
+        f"Proposée à {candidate.name}, {slot_text(slot)}. {'. '.join(candidate.reasons)}.",
+        by=by,
+    )
+    tell_asked(proposal, by=by)
+    journal.record(
+        "snp.proposed",
+        care_request,
+        by=by,
+        cpts=care_request.cpts_id,
+        proposal=proposal.pk,
+        slot=slot.pk,
+    )
+    pulse.bump(care_request.cpts_id)
+    return proposal
+
+
+def _book(by: Actor, care_request: CareRequest, slot: Slot, candidate: Candidate) -> Proposal:
+    booking = take_place(by=by, cpts=care_request.cpts, slot=slot)
+    now = timezone.now()
+    for other in live_proposals(care_request):
+        end_proposal(other, ProposalState.WITHDRAWN, by=by)
+        tell_withdrawn(other, by=by)
+    proposal = _new_proposal(
+        care_request,
+        slot,
+        candidate,
+        booking=booking,
+        state=ProposalState.ACCEPTED,
+        sent_at=now,
+        sent_by_id=by.seat_id,
+        expires_at=now,
+        answered_at=now,
+        answered_by_seat_id=by.seat_id,
+        answered_via="booked",
+    )
+    if care_request.status == CareRequestStatus.NEW:
+        move(care_request, CareRequestStatus.PROPOSED)
+    _accepted(care_request)
+    tell(care_request, EventKind.BOOKED, f"Réservée : {candidate.name}, {slot_text(slot)}.", by=by)
+    tell_booked(proposal, by=by)
+    journal.record(
+        "snp.booked",
+        care_request,
+        by=by,
+        cpts=care_request.cpts_id,
+        proposal=proposal.pk,
+        slot=slot.pk,
+    )
+    pulse.bump(care_request.cpts_id)
+    return proposal
+
+
+def _accepted(care_request: CareRequest) -> None:
+    move(care_request, CareRequestStatus.ACCEPTED)
+    care_request.inform_state = InformState.TO_INFORM
+    care_request.alert = ""
+    save(care_request)
+
+
+def _lock_both(proposal: Proposal) -> tuple[CareRequest, Proposal]:
+    care_request = lock(proposal.care_request)
+    proposal = (
+        Proposal.objects.select_for_update(of=("self",))
+        .select_related("booking__cpts", "booking__slot", "professional", "care_request")
+        .get(pk=proposal.pk)
+    )
+    return care_request, proposal
+
+
+@transaction.atomic
+def accept_proposal(*, by: Actor, proposal: Proposal) -> Proposal:
+    """Accept: the place is taken, the other proposals withdrawn and their places freed, together.
+
+    Accepted twice by the same professional, it counts once. A late acceptance counts when request
+    and place are still free. Raises NotAllowed, TooLate, SlotFull, SlotClosed.
+    """
+    if not can_answer(by, proposal):
+        raise NotAllowed("Cette proposition ne vous est pas adressée.")
+    care_request, proposal = _lock_both(proposal)
+    if proposal.state == ProposalState.ACCEPTED:
+        return proposal
+    _check_still_wanted(care_request, proposal)
+    if proposal.booking.state in LIVE:
+        take_place(by=by, cpts=care_request.cpts, booking=proposal.booking)
+    else:
+        proposal.booking = take_place(by=by, cpts=care_request.cpts, slot=proposal.booking.slot)
+    check_transition(
+        PROPOSAL_TRANSITIONS,
+        proposal.state,
+        ProposalState.ACCEPTED,
+        sentence="Cette proposition n'attend plus de réponse.",
+    )
+    proposal.state = ProposalState.ACCEPTED
+    proposal.answered_at = timezone.now()
+    proposal.answered_by_seat_id = by.seat_id
+    proposal.answered_via = by.kind
+    proposal.save()
+    for other in live_proposals(care_request):
+        end_proposal(other, ProposalState.WITHDRAWN, by=by)
+        tell_withdrawn(other, by=by)
+    if care_request.status == CareRequestStatus.NEW:
+        move(care_request, CareRequestStatus.PROPOSED)
+    _accepted(care_request)
+    text = f"Acceptée par {proposal.professional}, {slot_text(proposal.booking.slot)}."
+    tell(care_request, EventKind.ACCEPTED, text, by=by)
+    journal.record(
+        "snp.accepted", care_request, by=by, cpts=care_request.cpts_id, proposal=proposal.pk
+    )
+    pulse.bump(care_request.cpts_id)
+    return proposal
+
+
+def _check_still_wanted(care_request: CareRequest, proposal: Proposal) -> None:
+    if proposal.state == ProposalState.REFUSED:
+        raise TooLate("Vous avez déjà refusé cette demande. La régulation peut vous la reproposer.")
+    if proposal.state == ProposalState.WITHDRAWN or care_request.status not in OPEN:
+        raise TooLate("Cette demande n'attend plus de réponse : elle a été retirée. Merci.")
+    if care_request.status not in (CareRequestStatus.NEW, CareRequestStatus.PROPOSED):
+        raise TooLate("Un autre professionnel a répondu avant vous. Merci de votre réponse.")
+
+
+@transaction.atomic
+def refuse_proposal(*, by: Actor, proposal: Proposal, reason: str) -> Proposal:
+    """Refuse with a reason of the closed list; the place is freed. Raises NotAllowed, TooLate."""
+    if not can_answer(by, proposal):
+        raise NotAllowed("Cette proposition ne vous est pas adressée.")
+    if reason not in RefusalReason.values:
+        raise DomainError("Choisissez une raison dans la liste.")
+    care_request, proposal = _lock_both(proposal)
+    if proposal.state == ProposalState.REFUSED:
+        return proposal
+    if proposal.state != ProposalState.SENT:
+        raise TooLate("Cette proposition n'attend plus de réponse. Merci.")
+    proposal.refusal_reason = reason
+    proposal.answered_at = timezone.now()
+    proposal.answered_by_seat_id = by.seat_id
+    proposal.answered_via = by.kind
+    end_proposal(proposal, ProposalState.REFUSED, by=by)
+    why = RefusalReason(reason).label
+    text = f"Refusée par {proposal.professional} : {why}."
+    back_to_new(care_request, alert=text, by=by)
+    tell(care_request, EventKind.REFUSED, text, by=by)
+    journal.record(
+        "snp.refused",
+        care_request,
+        by=by,
+        cpts=care_request.cpts_id,
+        proposal=proposal.pk,
+        reason=reason,
+    )
+    pulse.bump(care_request.cpts_id)
+    return proposal
+
+
+@transaction.atomic
+def withdraw_proposal(*, by: Actor, proposal: Proposal) -> Proposal:
+    """The desk takes a waiting proposal back; the place is freed. Raises NotAllowed, InvalidTransition."""
+    check_desk(by, proposal.care_request)
+    care_request, proposal = _lock_both(proposal)
+    if proposal.state != ProposalState.SENT:
+        raise TooLate("Cette proposition n'attend plus de réponse.")
+    end_proposal(proposal, ProposalState.WITHDRAWN, by=by)
+    back_to_new(care_request, alert="", by=by)
+    tell(care_request, EventKind.WITHDRAWN, f"Retirée à {proposal.professional}.", by=by)
+    tell_withdrawn(proposal, by=by)
+    journal.record(
+        "snp.withdrawn", care_request, by=by, cpts=care_request.cpts_id, proposal=proposal.pk
+    )
+    pulse.bump(care_request.cpts_id)
+    return proposal
+
+
+@transaction.atomic
+def expire_proposal(*, by: Actor, proposal: Proposal) -> Proposal:
+    """The time to answer has passed: the place is freed, the request goes back on top with an alert.
+
+    Nothing happens when an answer came first. Raises NotAllowed (only the clock does this).
+    """
+    if by.kind != "system":
+        raise NotAllowed("Le délai d'une proposition passe tout seul.")
+    care_request, proposal = _lock_both(proposal)
+    if proposal.state != ProposalState.SENT or proposal.expires_at > timezone.now():
+        return proposal
+    end_proposal(proposal, ProposalState.EXPIRED, by=by)
+    text = f"Sans réponse de {proposal.professional}."
+    back_to_new(care_request, alert=text, by=by)
+    tell(care_request, EventKind.EXPIRED, text, by=by)
+    journal.record(
+        "snp.expired", care_request, by=by, cpts=care_request.cpts_id, proposal=proposal.pk
+    )
+    pulse.bump(care_request.cpts_id)
+    return proposal
+
+
+@transaction.atomic
+def reorient(*, by: Actor, care_request: CareRequest, why: str = "") -> CareRequest:
+    """Look for somebody else: proposals withdrawn, places freed, the request is to be treated again.
+
+    From proposed, accepted, informed or missed. Raises NotAllowed, InvalidTransition.
+    """
+    check_desk(by, care_request)
+    care_request = lock(care_request)
+    told = [*live_proposals(care_request)]
+    accepted = care_request.proposals.filter(state=ProposalState.ACCEPTED).first()
+    move(care_request, CareRequestStatus.NEW)
+    withdraw_all(care_request, by=by)
+    for proposal in [*told, *([accepted] if accepted else [])]:
+        tell_withdrawn(proposal, by=by)
+    care_request.closed_at = None
+    care_request.alert = "À réorienter." if not why else f"À réorienter : {why}"[:200]
+    save(care_request)
+    tell(care_request, EventKind.REORIENTED, care_request.alert, by=by)
+    journal.record("snp.reoriented", care_request, by=by, cpts=care_request.cpts_id)
+    pulse.bump(care_request.cpts_id)
+    return care_request
+
+
