@@ -1,4 +1,7 @@
-"""Words of the territory."""
+"""Words of the territory: kinds, zones, and the rows that reference files are read into."""
+
+from dataclasses import dataclass
+from datetime import date
 
 from django.db import models
 
@@ -30,3 +33,113 @@ class EpciKind(models.TextChoices):
     CU = "CU", "communauté urbaine"
     METROPOLE = "METRO", "métropole"
     OTHER = "other", "autre"
+
+
+class OfferKind(models.TextChoices):
+    """Professionals counted by commune in open data; the value is the column of the source."""
+
+    DOCTOR = "medecin_generaliste", "médecins généralistes"
+    NURSE = "infirmier", "infirmiers"
+    PHYSIOTHERAPIST = "kinesitherapeute", "kinésithérapeutes"
+    DENTIST = "chirurgien_dentiste", "chirurgiens-dentistes"
+    PHARMACY = "pharmacie", "pharmacies"
+    SPEECH_THERAPIST = "orthophoniste", "orthophonistes"
+    MIDWIFE = "sage_femme", "sages-femmes"
+    PODIATRIST = "pedicure_podologue", "pédicures-podologues"
+
+
+@dataclass(frozen=True, slots=True)
+class EpciRow:
+    siren: str
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommuneRow:
+    """A commune with its municipal populations, `(year, population)` where known."""
+
+    insee: str
+    name: str
+    departement: str
+    departement_name: str
+    region: str
+    region_name: str
+    epci: str
+    postal_codes: str
+    longitude: float | None
+    latitude: float | None
+    surface_km2: float | None
+    populations: tuple[tuple[int, int], ...]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class FormerCodeRow:
+    code: str
+    insee: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutlineRow:
+    """`geometry`: GeoJSON text; `fingerprint`: short digest of it, to see a change."""
+
+    insee: str
+    geometry: str
+    fingerprint: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class OfferRow:
+    insee: str
+    year: int
+    kind: str
+    count: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A line of a file that was left out: which, which column, and why (French)."""
+
+    kind: str
+    file: str
+    line: int
+    column: str
+    reason: str
+
+    def __str__(self):
+        return f"{self.file}, ligne {self.line}, colonne {self.column} : {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Everything read from reference files, and every line refused."""
+
+    epcis: tuple[EpciRow, ...] = ()
+    communes: tuple[CommuneRow, ...] = ()
+    former_codes: tuple[FormerCodeRow, ...] = ()
+    outlines: tuple[OutlineRow, ...] = ()
+    offers: tuple[OfferRow, ...] = ()
+    refused: tuple[Refused, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TerritoryFacts:
+    """What is published about a real CPTS. `population` is None when nobody recorded one.
+
+    `from_on` is the first day the source speaks of, not a day of foundation: `perimeter_source`.
+    """
+
+    slug: str
+    name: str
+    finess: str
+    communes: tuple[str, ...]
+    from_on: date
+    perimeter_source: str
+    perimeter_note: str
+    population: int | None
+    population_year: int | None
+    population_source: str
+    population_note: str

@@ -9,7 +9,7 @@ from django_scopes import ScopedManager
 
 from maillage.kernel.constraints import PostgresExclusion
 from maillage.kernel.models import NATIONAL, OF_CPTS, tenant_constraints
-from maillage.territory.enums import EpciKind, zone_of
+from maillage.territory.enums import EpciKind, OfferKind, zone_of
 
 
 class Epci(models.Model):
@@ -43,7 +43,7 @@ class CommuneQuerySet(models.QuerySet):
 
 
 class Commune(models.Model):
-    """A commune, arrondissement kept inside its commune. INSEE code as text, geography of 1 January."""
+    """A commune, its arrondissements kept inside. INSEE code as text, geography of 1 January."""
 
     tenancy: ClassVar[str] = NATIONAL
 
@@ -73,6 +73,9 @@ class Commune(models.Model):
                 condition=Q(longitude=None, latitude=None)
                 | Q(longitude__range=(-180, 180), latitude__range=(-90, 90)),
                 name="commune_centre_together",
+            ),
+            models.CheckConstraint(
+                condition=Q(insee__regex=r"^[0-9][0-9AB][0-9]{3}$"), name="commune_insee_is_shaped"
             ),
         ]
 
@@ -107,14 +110,19 @@ class CommunePopulation(models.Model):
 
 
 class CommuneOutline(models.Model):
-    """Outline of a commune, kept as received (GeoJSON geometry, WGS84), apart so lists stay light."""
+    """Outline of a commune as received (text of a GeoJSON geometry, WGS84).
+
+    Apart from the commune so that lists stay light; `fingerprint` tells two versions apart without
+    reading them.
+    """
 
     tenancy: ClassVar[str] = NATIONAL
 
     commune = models.OneToOneField(
         Commune, primary_key=True, on_delete=models.CASCADE, related_name="outline"
     )
-    geometry = models.JSONField()
+    geometry = models.TextField()
+    fingerprint = models.CharField(max_length=16)
     source = models.CharField(max_length=120)
 
     def __str__(self):
@@ -122,21 +130,24 @@ class CommuneOutline(models.Model):
 
 
 class CommuneOffer(models.Model):
-    """Count of professionals of one kind in one commune in one year (open data, dated on screen)."""
+    """Count of professionals of one kind in one commune in one year (open data, dated)."""
 
     tenancy: ClassVar[str] = NATIONAL
 
     commune = models.ForeignKey(Commune, on_delete=models.CASCADE, related_name="offers")
     year = models.PositiveSmallIntegerField("année")
-    kind = models.CharField(max_length=40)
+    kind = models.CharField(max_length=40, choices=OfferKind.choices)
     count = models.PositiveIntegerField()
     source = models.CharField(max_length=120)
 
     class Meta:
         constraints = [
+            models.CheckConstraint(
+                condition=Q(kind__in=OfferKind.values), name="commune_offer_kind_is_known"
+            ),
             models.UniqueConstraint(
                 fields=["commune", "year", "kind"], name="commune_offer_once_a_year"
-            )
+            ),
         ]
 
     def __str__(self):
@@ -215,9 +226,9 @@ class CptsCommuneQuerySet(models.QuerySet):
 
 
 class CptsCommune(models.Model):
-    """A commune, or a named part of one, in the perimeter of a CPTS from a day to another (excluded).
+    """A commune, or a named part of one, in the perimeter of a CPTS.
 
-    A perimeter is public knowledge: this table is national.
+    From a day to another (excluded). A perimeter is public knowledge: this table is national.
     """
 
     tenancy: ClassVar[str] = NATIONAL
@@ -239,9 +250,14 @@ class CptsCommune(models.Model):
                 name="cpts_commune_ends_after_it_starts",
             ),
             models.UniqueConstraint(
-                fields=["cpts", "commune", "part", "from_on"],
-                nulls_distinct=None,
+                fields=["cpts", "commune", "from_on"],
+                condition=Q(part=None),
                 name="cpts_commune_once",
+            ),
+            models.UniqueConstraint(
+                fields=["cpts", "part", "from_on"],
+                condition=Q(part__isnull=False),
+                name="cpts_commune_part_once",
             ),
             PostgresExclusion(
                 name="cpts_commune_dates_do_not_overlap",
@@ -250,7 +266,12 @@ class CptsCommune(models.Model):
                     ("commune", RangeOperators.EQUAL),
                     (Func(F("part"), 0, function="COALESCE"), RangeOperators.EQUAL),
                     (
-                        Func("from_on", "until_on", function="daterange", output_field=DateRangeField()),
+                        Func(
+                            "from_on",
+                            "until_on",
+                            function="daterange",
+                            output_field=DateRangeField(),
+                        ),
                         RangeOperators.OVERLAPS,
                     ),
                 ],
@@ -259,6 +280,12 @@ class CptsCommune(models.Model):
 
     def __str__(self):
         return f"{self.cpts_id}: {self.commune_id}"
+
+
+class CptsPopulationQuerySet(models.QuerySet):
+    def visible_to(self, actor):
+        """A published figure: every seat of the CPTS (the scope has held the others back)."""
+        return self.filter(cpts=actor.cpts_id)
 
 
 class CptsPopulation(models.Model):
@@ -273,13 +300,19 @@ class CptsPopulation(models.Model):
     note = models.TextField(blank=True)
     recorded_on = models.DateField("enregistrée le")
 
-    objects = ScopedManager(cpts="cpts")
+    objects = ScopedManager(
+        cpts="cpts", _manager_class=models.Manager.from_queryset(CptsPopulationQuerySet)
+    )
 
     class Meta:
         ordering = ["-recorded_on", "-pk"]
-        constraints = tenant_constraints("cpts_population")
+        constraints = [
+            *tenant_constraints("cpts_population"),
+            models.CheckConstraint(
+                condition=Q(population__gt=0) & ~Q(source=""),
+                name="cpts_population_is_a_sourced_figure",
+            ),
+        ]
 
     def __str__(self):
         return f"{self.cpts_id} {self.year}: {self.population}"
-
-
