@@ -6,6 +6,7 @@ from django.db.models import F, Q
 from django_scopes import ScopedManager
 
 from maillage.directory.enums import AGE_MAX, Language, LinkMethod, Profession, Speciality
+from maillage.kernel.identifiers import is_rpps
 from maillage.kernel.models import NATIONAL, OF_CPTS, tenant_constraints
 from maillage.kernel.permissions import Permission
 from maillage.territory.models import Commune, Cpts
@@ -74,6 +75,11 @@ class Professional(models.Model):
         return f"{title}{self.given_name} {self.family_name}"
 
     @property
+    def rpps_key_is_right(self) -> bool:
+        """A wrong key is shown as a warning, never refused: official examples have one."""
+        return is_rpps(self.rpps)
+
+    @property
     def job(self) -> str:
         """What they are, as one reads it: the speciality of a doctor, else the profession."""
         if self.profession == Profession.DOCTOR and self.speciality:
@@ -112,9 +118,7 @@ class Place(models.Model):
 
     tenancy: ClassVar[str] = NATIONAL
 
-    professional = models.ForeignKey(
-        Professional, on_delete=models.CASCADE, related_name="places"
-    )
+    professional = models.ForeignKey(Professional, on_delete=models.CASCADE, related_name="places")
     commune = models.ForeignKey(Commune, on_delete=models.PROTECT, related_name="places")
     name = models.CharField("nom du lieu", max_length=120, blank=True)
     address = models.CharField("adresse", max_length=200, blank=True)
@@ -137,6 +141,17 @@ class Place(models.Model):
         return f"{self.name or 'Cabinet'} ({self.commune_id})"
 
 
+class CptsProfessionalQuerySet(models.QuerySet):
+    def in_force(self, on):
+        """Counted in the directory of the CPTS on the day `on`."""
+        return self.filter(Q(left_on=None) | Q(left_on__gt=on), joined_on__lte=on)
+
+    def visible_to(self, actor):
+        if not actor.may(Permission.DIRECTORY_VIEW, actor.cpts_id):
+            return self.none()
+        return self.filter(cpts=actor.cpts_id)
+
+
 class CptsProfessional(models.Model):
     """What one CPTS knows of a professional: since when, and its own note. Never a neighbour's."""
 
@@ -150,14 +165,14 @@ class CptsProfessional(models.Model):
     left_on = models.DateField("sorti le", null=True, blank=True)
     note = models.TextField("note de la CPTS", blank=True)
 
-    objects = ScopedManager(cpts="cpts")
+    objects = ScopedManager(
+        cpts="cpts", _manager_class=models.Manager.from_queryset(CptsProfessionalQuerySet)
+    )
 
     class Meta:
         constraints = [
             *tenant_constraints("cpts_professional"),
-            models.UniqueConstraint(
-                fields=["cpts", "professional"], name="cpts_professional_once"
-            ),
+            models.UniqueConstraint(fields=["cpts", "professional"], name="cpts_professional_once"),
             models.CheckConstraint(
                 condition=Q(left_on=None) | Q(left_on__gte=F("joined_on")),
                 name="cpts_professional_dates_in_order",
@@ -169,15 +184,18 @@ class CptsProfessional(models.Model):
 
 
 class ProfessionalAccount(models.Model):
-    """The verified link between an account and a national record: who says so, since when, how."""
+    """The verified link between an account and a national record: who says so, since when, how.
+
+    An ended link stays as history; only the one without `ended_on` gives rights.
+    """
 
     tenancy: ClassVar[str] = NATIONAL
 
-    user = models.OneToOneField(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="professional_account"
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="professional_accounts"
     )
-    professional = models.OneToOneField(
-        Professional, on_delete=models.PROTECT, related_name="account"
+    professional = models.ForeignKey(
+        Professional, on_delete=models.PROTECT, related_name="accounts"
     )
     method = models.CharField("vérifié par", max_length=10, choices=LinkMethod.choices)
     verified_at = models.DateTimeField("vérifié le")
@@ -190,7 +208,19 @@ class ProfessionalAccount(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(method__in=LinkMethod.values), name="professional_account_method_known"
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["user"],
+                condition=Q(ended_on=None),
+                name="professional_account_one_record_per_user",
+                violation_error_message="Ce compte est déjà relié à un professionnel.",
+            ),
+            models.UniqueConstraint(
+                fields=["professional"],
+                condition=Q(ended_on=None),
+                name="professional_account_one_user_per_record",
+                violation_error_message="Ce professionnel est déjà relié à un compte.",
+            ),
         ]
 
     def __str__(self):
@@ -199,11 +229,14 @@ class ProfessionalAccount(models.Model):
 
 class DelegationQuerySet(models.QuerySet):
     def in_force(self, on):
-        return self.filter(Q(until_on=None) | Q(until_on__gte=on), from_on__lte=on)
+        return self.filter(Q(until_on=None) | Q(until_on__gte=on), from_on__lte=on, ended_at=None)
 
 
 class Delegation(models.Model):
-    """A professional lets a secretary keep their availability, from a day to another (included)."""
+    """A professional lets a secretary keep their availability, from a day to another (included).
+
+    `ended_at`: taken back before its time, at once.
+    """
 
     tenancy: ClassVar[str] = NATIONAL
 
@@ -215,6 +248,7 @@ class Delegation(models.Model):
     )
     from_on = models.DateField("à partir du")
     until_on = models.DateField("jusqu'au", null=True, blank=True)
+    ended_at = models.DateTimeField("retirée le", null=True, blank=True)
 
     objects = DelegationQuerySet.as_manager()
 
@@ -225,7 +259,9 @@ class Delegation(models.Model):
                 name="delegation_dates_in_order",
             ),
             models.UniqueConstraint(
-                fields=["professional", "secretary", "from_on"], name="delegation_once"
+                fields=["professional", "secretary", "from_on"],
+                condition=Q(ended_at=None),
+                name="delegation_once",
             ),
         ]
 
