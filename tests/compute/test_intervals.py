@@ -46,8 +46,8 @@ def period(**changes):
         "id": 1,
         "owner": 1,
         "weekday": 0,
-        "start_minute": 9 * 60,
-        "end_minute": 12 * 60,
+        "starts_minute": 9 * 60,
+        "ends_minute": 12 * 60,
         "slot_minutes": 15,
         "capacity": 1,
         "from_on": date(2026, 1, 1),
@@ -78,7 +78,7 @@ def rows(slots):
 
 def night(day, **changes):
     """Midnight to 5:00 on that day, every half-hour."""
-    values = {"weekday": day.weekday(), "start_minute": 0, "end_minute": 300, "slot_minutes": 30}
+    values = {"weekday": day.weekday(), "starts_minute": 0, "ends_minute": 300, "slot_minutes": 30}
     return period(**(values | changes))
 
 
@@ -179,20 +179,20 @@ def test_a_zone_without_summer_time_sees_nothing(zone, day):
 def test_a_slot_the_clock_jumps_within_is_not_held():
     """1:30 to 2:15 would end inside the skipped hour, 1:30 to 3:30 would last one hour only."""
     day = date(2026, 3, 29)
-    late = night(day, start_minute=90, end_minute=270)
+    late = night(day, starts_minute=90, ends_minute=270)
     for length, expected in ((45, ["03:00", "03:45"]), (120, []), (60, ["03:30"])):
         slots = expanded([replace(late, slot_minutes=length)], first_on=day, days=1)
         assert walls(slots, PARIS) == expected
 
 
 def test_a_long_slot_begun_the_day_before_is_not_held_over_the_jump():
-    duty = period(weekday=5, start_minute=23 * 60, end_minute=31 * 60, slot_minutes=240)
+    duty = period(weekday=5, starts_minute=23 * 60, ends_minute=31 * 60, slot_minutes=240)
     slots = expanded([duty], first_on=date(2026, 3, 28), days=1)
     assert walls(slots, PARIS) == ["03:00"]
 
 
 def test_a_night_over_the_change_of_hour_belongs_to_the_day_it_begins():
-    duty = period(weekday=5, start_minute=20 * 60, end_minute=32 * 60, slot_minutes=60)
+    duty = period(weekday=5, starts_minute=20 * 60, ends_minute=32 * 60, slot_minutes=60)
     spring = expanded([duty], first_on=date(2027, 3, 27), days=1)
     assert spring.start.size == 11
     assert (spring.end[-1] - spring.start[0]) == 11 * 60
@@ -229,8 +229,8 @@ def test_an_opening_is_cut_from_its_first_whole_minute():
     opening = Opening(
         id=7,
         owner=3,
-        start_at=datetime(2026, 11, 23, 14, 0, 20, tzinfo=ZoneInfo(PARIS)),
-        end_at=datetime(2026, 11, 23, 14, 50, tzinfo=ZoneInfo(PARIS)),
+        starts_at=datetime(2026, 11, 23, 14, 0, 20, tzinfo=ZoneInfo(PARIS)),
+        ends_at=datetime(2026, 11, 23, 14, 50, tzinfo=ZoneInfo(PARIS)),
         slot_minutes=20,
         capacity=2,
         zone=PARIS,
@@ -239,14 +239,19 @@ def test_an_opening_is_cut_from_its_first_whole_minute():
     assert walls(slots, PARIS) == ["14:01", "14:21"]
     assert rows(slots)[0] == (3, slots.start[0], slots.start[0] + 20, 2, Source.OPENING, 7)
     assert expanded(openings=[opening], first_on=date(2026, 11, 24), days=1).start.size == 0
+    window = expanded(
+        openings=[replace(opening, slot_minutes=None)], first_on=date(2026, 11, 23), days=1
+    )
+    assert walls(window, PARIS) == ["14:01"]
+    assert (window.end - window.start).tolist() == [49]
 
 
 def test_an_absence_removes_what_it_meets_and_nothing_of_others():
     mine, theirs = period(slot_minutes=60), period(id=2, owner=2, slot_minutes=60)
     away = Absence(
         owner=1,
-        start_at=datetime(2026, 11, 23, 10, 59, tzinfo=ZoneInfo(PARIS)),
-        end_at=datetime(2026, 11, 23, 11, 0, tzinfo=ZoneInfo(PARIS)),
+        starts_at=datetime(2026, 11, 23, 10, 59, tzinfo=ZoneInfo(PARIS)),
+        ends_at=datetime(2026, 11, 23, 11, 0, tzinfo=ZoneInfo(PARIS)),
     )
     slots = expanded([mine, theirs], absences=[away], first_on=date(2026, 11, 23), days=1)
     assert walls(slots, PARIS) == ["09:00", "11:00", "09:00", "10:00", "11:00"]
@@ -319,8 +324,8 @@ def oracle(weekly, absences, first_on, before_on):
         ends = weekly.until_on or date.max
         if day.weekday() != weekly.weekday or not weekly.from_on <= day <= ends:
             continue
-        begin = weekly.start_minute
-        while begin + weekly.slot_minutes <= weekly.end_minute:
+        begin = weekly.starts_minute
+        while begin + weekly.slot_minutes <= weekly.ends_minute:
             wall = datetime(day.year, day.month, day.day) + timedelta(minutes=begin)
             begin += weekly.slot_minutes
             if wall not in seen:
@@ -330,7 +335,7 @@ def oracle(weekly, absences, first_on, before_on):
                 continue
             start = at + timedelta(minutes=seen[wall])
             end = start + timedelta(minutes=weekly.slot_minutes)
-            if not any(start < a.end_at and a.start_at < end for a in absences):
+            if not any(start < a.ends_at and a.starts_at < end for a in absences):
                 found.append((start, end))
     return found
 
@@ -343,8 +348,8 @@ def scenes(draw):
     weekly = period(
         zone=zone,
         weekday=(change.weekday() + draw(st.integers(-1, 1))) % 7,
-        start_minute=start,
-        end_minute=start + draw(st.integers(1, 1440)),
+        starts_minute=start,
+        ends_minute=start + draw(st.integers(1, 1440)),
         slot_minutes=draw(st.integers(5, 150)),
         from_on=change - timedelta(days=draw(st.integers(-1, 9))),
         until_on=draw(st.sampled_from([None, change, change + timedelta(days=1)])),
@@ -352,9 +357,9 @@ def scenes(draw):
     absences = [
         Absence(
             owner=1,
-            start_at=datetime(change.year, change.month, change.day, tzinfo=UTC)
+            starts_at=datetime(change.year, change.month, change.day, tzinfo=UTC)
             + timedelta(minutes=begin),
-            end_at=datetime(change.year, change.month, change.day, tzinfo=UTC)
+            ends_at=datetime(change.year, change.month, change.day, tzinfo=UTC)
             + timedelta(minutes=begin + length),
         )
         for begin, length in draw(
@@ -390,8 +395,8 @@ def test_slots_of_a_period_last_their_time_and_never_meet(scene):
     assert (slots.start[1:] >= slots.end[:-1]).all()
     for minute in slots.start:
         wall = instant_of(minute).astimezone(ZoneInfo(weekly.zone))
-        since_start = (wall.hour * 60 + wall.minute - weekly.start_minute) % 1440
-        assert since_start + weekly.slot_minutes <= weekly.end_minute - weekly.start_minute
+        since_start = (wall.hour * 60 + wall.minute - weekly.starts_minute) % 1440
+        assert since_start + weekly.slot_minutes <= weekly.ends_minute - weekly.starts_minute
 
 
 @given(st.randoms())
@@ -403,8 +408,8 @@ def test_the_order_of_the_inputs_does_not_matter(shuffler: random.Random):
     absences = [
         Absence(
             owner=i,
-            start_at=datetime(2026, 10, 23 + i, 9, tzinfo=UTC),
-            end_at=datetime(2026, 10, 24 + i, 13, tzinfo=UTC),
+            starts_at=datetime(2026, 10, 23 + i, 9, tzinfo=UTC),
+            ends_at=datetime(2026, 10, 24 + i, 13, tzinfo=UTC),
         )
         for i in range(3)
     ]
@@ -419,7 +424,7 @@ def test_the_order_of_the_inputs_does_not_matter(shuffler: random.Random):
 def test_fifteen_hundred_professionals_over_fourteen_days_in_a_second_of_cpu():
     periods = [
         period(id=10 * owner + half, owner=owner, weekday=day, zone=ZONES[owner % 4],
-               start_minute=start, end_minute=start + 120)
+               starts_minute=start, ends_minute=start + 120)
         for owner in range(1500)
         for day in range(7)
         for half, start in enumerate((9 * 60, 14 * 60))
@@ -440,9 +445,9 @@ def test_fifteen_hundred_professionals_over_fourteen_days_in_a_second_of_cpu():
     ("changes", "name"),
     [
         ({"weekday": 7}, "weekday"),
-        ({"start_minute": 1440, "end_minute": 1500}, "start_minute"),
-        ({"end_minute": 540}, "end_minute"),
-        ({"end_minute": 540 + 1441}, "end_minute"),
+        ({"starts_minute": 1440, "ends_minute": 1500}, "starts_minute"),
+        ({"ends_minute": 540}, "ends_minute"),
+        ({"ends_minute": 540 + 1441}, "ends_minute"),
         ({"slot_minutes": 0}, "slot_minutes"),
         ({"capacity": 0}, "capacity"),
         ({"zone": "Europe/Atlantide"}, "zone"),
@@ -458,16 +463,16 @@ def test_other_wrong_arguments_are_refused_by_name():
     day = date(2026, 11, 23)
     at = datetime(2026, 11, 23, 9, tzinfo=UTC)
     opening = Opening(
-        id=1, owner=1, start_at=at, end_at=at, slot_minutes=10, capacity=1, zone=PARIS
+        id=1, owner=1, starts_at=at, ends_at=at, slot_minutes=10, capacity=1, zone=PARIS
     )
     with pytest.raises(ValueError, match="before_on"):
         expanded(first_on=day, days=-1)
-    with pytest.raises(ValueError, match="end_at"):
+    with pytest.raises(ValueError, match="ends_at"):
         expanded(openings=[opening], first_on=day, days=1)
     with pytest.raises(ValueError, match="busy_end"):
         expanded(
             [period()],
-            absences=[Absence(owner=1, start_at=at, end_at=at)],
+            absences=[Absence(owner=1, starts_at=at, ends_at=at)],
             first_on=day,
             days=1,
         )

@@ -33,17 +33,17 @@ class Source(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeeklyPeriod:
-    """Every `weekday` (Monday 0) from `start_minute` to `end_minute` of the wall clock.
+    """Every `weekday` (Monday 0) from `starts_minute` to `ends_minute` of the wall clock.
 
-    `end_minute` may pass midnight (up to 24 hours after the start); such a night belongs to the
+    `ends_minute` may pass midnight (up to 24 hours after the start); such a night belongs to the
     day it begins. Effective from the day `from_on` to the day `until_on`, both included.
     """
 
     id: int
     owner: int
     weekday: int
-    start_minute: int
-    end_minute: int
+    starts_minute: int
+    ends_minute: int
     slot_minutes: int
     capacity: int
     from_on: date
@@ -53,13 +53,16 @@ class WeeklyPeriod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
-    """A one-off stretch of time, cut into slots; part minutes at either end are left."""
+    """A one-off stretch of time, cut into slots of `slot_minutes`, or one whole window when None.
+
+    Part minutes at either end are left.
+    """
 
     id: int
     owner: int
-    start_at: datetime
-    end_at: datetime
-    slot_minutes: int
+    starts_at: datetime
+    ends_at: datetime
+    slot_minutes: int | None
     capacity: int
     zone: str
 
@@ -69,8 +72,8 @@ class Absence:
     """A stretch of time during which the owner takes nobody; part minutes count whole."""
 
     owner: int
-    start_at: datetime
-    end_at: datetime
+    starts_at: datetime
+    ends_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,8 +213,8 @@ def expand(
         start=start,
         end=end,
         busy_owner=_column([a.owner for a in absences]),
-        busy_start=_column([minute_of(a.start_at) for a in absences]),
-        busy_end=_column([minute_of(a.end_at, round_up=True) for a in absences]),
+        busy_start=_column([minute_of(a.starts_at) for a in absences]),
+        busy_end=_column([minute_of(a.ends_at, round_up=True) for a in absences]),
     )
     order = np.lexsort((source, kind, start, owner))
     order = order[~gone[order]]
@@ -233,10 +236,10 @@ def _check_period(period: WeeklyPeriod) -> None:
     name = f"periods (id {period.id})"
     if not 0 <= period.weekday <= 6:
         raise ValueError(f"{name}: weekday is 0 (Monday) to 6")
-    if not 0 <= period.start_minute < DAY_MINUTES:
-        raise ValueError(f"{name}: start_minute is a minute of the day")
-    if not period.start_minute < period.end_minute <= period.start_minute + DAY_MINUTES:
-        raise ValueError(f"{name}: end_minute comes after start_minute, within 24 hours")
+    if not 0 <= period.starts_minute < DAY_MINUTES:
+        raise ValueError(f"{name}: starts_minute is a minute of the day")
+    if not period.starts_minute < period.ends_minute <= period.starts_minute + DAY_MINUTES:
+        raise ValueError(f"{name}: ends_minute comes after starts_minute, within 24 hours")
     _check_cut(name, period.slot_minutes, period.capacity)
 
 
@@ -253,12 +256,12 @@ def _weekly_slots(
     """Columns of the weekly slots that begin on days [first, before) (proleptic ordinals)."""
     names = sorted({p.zone for p in periods})
     which, day = _occurrences(periods, first, before)
-    start_minute = _column([p.start_minute for p in periods])[which]
+    starts_minute = _column([p.starts_minute for p in periods])[which]
     step = _column([p.slot_minutes for p in periods])[which]
-    count = (_column([p.end_minute for p in periods])[which] - start_minute) // step
+    count = (_column([p.ends_minute for p in periods])[which] - starts_minute) // step
     rank = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
     which, step = np.repeat(which, count), np.repeat(step, count)
-    wall = np.repeat(day * DAY_MINUTES + start_minute, count) + rank * step
+    wall = np.repeat(day * DAY_MINUTES + starts_minute, count) + rank * step
     zone = _column([names.index(p.zone) for p in periods])[which]
     start, keep = np.empty_like(wall), np.empty(wall.size, dtype=np.bool_)
     for index, name in enumerate(names):
@@ -330,19 +333,22 @@ def _opening_slots(
     bounds: dict[str, tuple[int, int]] = {}
     for opening in openings:
         name = f"openings (id {opening.id})"
-        _check_cut(name, opening.slot_minutes, opening.capacity)
-        if opening.end_at <= opening.start_at:
-            raise ValueError(f"{name}: end_at comes after start_at")
+        _check_cut(
+            name, 1 if opening.slot_minutes is None else opening.slot_minutes, opening.capacity
+        )
+        if opening.ends_at <= opening.starts_at:
+            raise ValueError(f"{name}: ends_at comes after starts_at")
         if opening.zone not in bounds:
             low, high = (
                 paris_day_bounds(day=d, zone=opening.zone)[0] for d in (first_on, before_on)
             )
             bounds[opening.zone] = minute_of(low), minute_of(high)
         after, before = bounds[opening.zone]
-        begin, end = minute_of(opening.start_at, round_up=True), minute_of(opening.end_at)
-        for start in range(begin, end - opening.slot_minutes + 1, opening.slot_minutes):
+        begin, end = minute_of(opening.starts_at, round_up=True), minute_of(opening.ends_at)
+        step = max(1, end - begin) if opening.slot_minutes is None else opening.slot_minutes
+        for start in range(begin, end - step + 1, step):
             if after <= start < before:
-                stop = start + opening.slot_minutes
+                stop = start + step
                 rows.append(
                     (opening.owner, start, stop, opening.capacity, Source.OPENING, opening.id)
                 )
