@@ -94,3 +94,18 @@ SYSTEM = SystemActor()
 
 def can_manage_seats(actor: Actor, cpts: Cpts | int) -> bool:
     return actor.may(Permission.SEATS_MANAGE, cpts)
+
+
+def can_create_user(actor: Actor) -> bool:
+    return actor.kind == "system"
+
+
+def can_answer_invitation(actor: Actor, seat: Seat) -> bool:
+    """One's own invitation, from one's own account; nobody accepts for somebody else."""
+    return actor.kind == "system" or (
+        actor.kind in {"seat", "user"} and actor.user_id == seat.user_id
+    )
+
+
+def can_set_shortcuts(actor: Actor, user: User) -> bool:
+    return actor.kind == "system" or actor.user_id == user.pk
