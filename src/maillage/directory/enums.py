@@ -1,5 +1,7 @@
 """Words of the directory. Codes are those of the national nomenclature (NOS)."""
 
+from dataclasses import dataclass
+
 from django.db import models
 
 
@@ -57,3 +59,34 @@ class LinkMethod(models.TextChoices):
 
 
 AGE_MAX = 130
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceRow:
+    """A place of practice as read from outside; the first of a list is the main one."""
+
+    insee: str
+    name: str = ""
+    address: str = ""
+    phone: str = ""
+    finess: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProfessionalRow:
+    """A professional as read from outside. `languages` are values of Language."""
+
+    rpps: str
+    given_name: str
+    family_name: str
+    profession: str
+    speciality: str = ""
+    phone: str = ""
+    email: str = ""
+    age_from: int = 0
+    age_to: int = AGE_MAX
+    does_office: bool = True
+    does_home: bool = False
+    does_remote: bool = False
+    languages: tuple[str, ...] = ()
+    places: tuple[PlaceRow, ...] = ()

@@ -1,11 +1,76 @@
+from django.utils import timezone
+
+from maillage.accounts.enums import Role, SeatState
+from maillage.accounts.models import Seat, User
+from maillage.directory.models import (
+    CptsProfessional,
+    Delegation,
+    Professional,
+    ProfessionalAccount,
+)
 from maillage.kernel.permissions import Actor, Permission
 from maillage.territory.models import Cpts
 
 
-def can_edit_directory(actor: Actor, cpts: Cpts) -> bool:
+def can_edit_directory(actor: Actor, cpts: Cpts | int | None) -> bool:
     return actor.may(Permission.DIRECTORY_EDIT, cpts)
+
+
+def can_record_professional(actor: Actor, *, is_known: bool) -> bool:
+    """A national record is shared: a coordinator adds one that is missing, imports change it."""
+    if actor.kind == "system":
+        return True
+    return not is_known and actor.may(Permission.DIRECTORY_EDIT, actor.cpts_id)
 
 
 def can_link_account(actor: Actor, cpts: Cpts | int | None) -> bool:
     """Linking an account to a national record opens doors: the administrator does it."""
     return actor.may(Permission.SEATS_MANAGE, cpts)
+
+
+def can_link_in_cpts(actor: Actor, user: User, professional: Professional) -> bool:
+    """Within the administrator's own CPTS: somebody with a seat there, a record of its own."""
+    if actor.kind == "system":
+        return True
+    if actor.cpts_id is None or not can_link_account(actor, actor.cpts_id):
+        return False
+    seats = Seat.objects.filter(cpts=actor.cpts_id, user=user).exclude(state=SeatState.LEFT)
+    today = timezone.localdate()
+    records = CptsProfessional.objects.in_force(today).filter(
+        cpts=actor.cpts_id, professional=professional
+    )
+    return seats.exists() and records.exists()
+
+
+def is_the_professional(actor: Actor, professional: Professional) -> bool:
+    """The account is linked to this national record (verified, not ended)."""
+    return (
+        actor.user_id is not None
+        and ProfessionalAccount.objects.filter(
+            user=actor.user_id, professional=professional, ended_on=None
+        ).exists()
+    )
+
+
+def can_delegate(actor: Actor, professional: Professional) -> bool:
+    """The professional themselves, from a professional's seat."""
+    if actor.kind == "system":
+        return True
+    return actor.may(Permission.PROPOSAL_ANSWER, actor.cpts_id) and is_the_professional(
+        actor, professional
+    )
+
+
+def can_be_secretary(user: User, cpts_id: int | None) -> bool:
+    """An active secretary's seat in the CPTS where the delegation is given (any, when None)."""
+    seats = Seat.objects.filter(user=user, role=Role.SECRETARY).active(timezone.localdate())
+    if cpts_id is not None:
+        seats = seats.filter(cpts=cpts_id)
+    return seats.exists()
+
+
+def can_end_delegation(actor: Actor, delegation: Delegation) -> bool:
+    """Either of the two: the professional takes it back, the secretary gives it back."""
+    return can_delegate(actor, delegation.professional) or (
+        actor.user_id is not None and actor.user_id == delegation.secretary_id
+    )
