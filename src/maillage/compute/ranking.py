@@ -163,29 +163,17 @@ def rank(
 
     first = np.searchsorted(slots.professional, np.arange(size + 1))
     slot = _first_true(slots.is_free & slots.is_kind, first)
-    travel = np.where(
-        candidates.is_same_commune & np.isnan(candidates.travel_minutes),
-        0.0,
-        candidates.travel_minutes,
-    )
-    left_out = _left_out(
-        candidates, first, _first_true(slots.is_kind, first), slot, travel, weights, has_travel
-    )
+    slot_of_kind = _first_true(slots.is_kind, first)
+    is_unknown = np.isnan(candidates.travel_minutes)
+    travel = np.where(candidates.is_same_commune & is_unknown, 0.0, candidates.travel_minutes)
+    left_out = _left_out(candidates, first, slot_of_kind, slot, travel, weights, has_travel)
     ranked = left_out == LeftOut.NONE
     slot[~ranked] = -1
 
     delay = np.full(size, -1, dtype=np.int64)
     delay[ranked] = np.maximum(slots.start_minutes[slot[ranked]], 0)
     counted = np.where(np.isnan(travel), weights.max_travel_minutes, travel) * has_travel
-    parts = np.array(
-        [
-            weights.weight_delay * delay,
-            weights.weight_travel * counted,
-            -weights.usual_doctor_minutes * candidates.is_usual_doctor,
-            weights.load_minutes * candidates.load_30_days,
-        ]
-    )
-    parts[:, ~ranked] = 0.0
+    parts = np.where(ranked, _parts(candidates, delay, counted, weights), 0.0)
     score = np.where(ranked, np.round(parts.sum(axis=0), SCORE_DECIMALS), np.nan)
     (who,) = np.nonzero(ranked)
     order = who[np.lexsort((counted[who], delay[who], score[who]))]
@@ -216,6 +204,20 @@ def _first_true(flag: Bools, first: Indices) -> Indices:
     true = np.append(np.flatnonzero(flag), flag.size)
     found = true[np.searchsorted(true[:-1], first[:-1])]
     return np.where(found < first[1:], found, -1)
+
+
+def _parts(
+    candidates: Candidates, delay: NDArray[np.int64], travel: Floats, weights: RankingWeights
+) -> Floats:
+    """What each criterion adds to the score, one row per criterion, in the order of WhyNext."""
+    return np.array(
+        [
+            weights.weight_delay * delay,
+            weights.weight_travel * travel,
+            -weights.usual_doctor_minutes * candidates.is_usual_doctor,
+            weights.load_minutes * candidates.load_30_days,
+        ]
+    )
 
 
 def _left_out(
