@@ -33,6 +33,11 @@ class Frame:
         y = self.latitude - np.atleast_1d(np.asarray(latitude, float))
         return np.column_stack([x, y]) * KM_PER_DEGREE * self.km_to_grid
 
+    def point(self, longitude: float, latitude: float) -> tuple[float, float]:
+        """One point, to a tenth of a grid unit."""
+        x, y = self.project(longitude=longitude, latitude=latitude)[0].tolist()
+        return round(x, 1), round(y, 1)
+
 
 def frame_of(*, longitude: Floats, latitude: Floats, size: int, margin: int) -> Frame:
     """The frame whose longer side is `size` and that leaves `margin` around the given points."""
@@ -152,6 +157,15 @@ def _clip(ring: Floats, normal: Floats, limit: float) -> Floats:
         if (side[i] < 0 < side[j]) or (side[j] < 0 < side[i]):
             kept.append(point + (ring[j] - point) * side[i] / (side[i] - side[j]))
     return np.array(kept).reshape(-1, 2)
+
+
+def label_point(rings: Sequence[Ints], centre: tuple[float, float] | None) -> tuple[float, float]:
+    """Middle of the largest ring, or the known centre when that middle falls outside it."""
+    if not rings:
+        return centre or (0.0, 0.0)
+    largest = max(rings, key=lambda ring: abs(area(ring)))
+    middle = centroid(largest)
+    return middle if centre is None or contains(largest, *middle) else centre
 
 
 def labels_that_fit(
