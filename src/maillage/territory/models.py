@@ -71,7 +71,13 @@ class Commune(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(longitude=None, latitude=None)
-                | Q(longitude__range=(-180, 180), latitude__range=(-90, 90)),
+                | Q(
+                    # A comparison with NULL is not false: the pair must be said to be there.
+                    longitude__isnull=False,
+                    latitude__isnull=False,
+                    longitude__range=(-180, 180),
+                    latitude__range=(-90, 90),
+                ),
                 name="commune_centre_together",
             ),
             models.CheckConstraint(
