@@ -231,6 +231,15 @@ class DelegationQuerySet(models.QuerySet):
     def in_force(self, on):
         return self.filter(Q(until_on=None) | Q(until_on__gte=on), from_on__lte=on, ended_at=None)
 
+    def visible_to(self, actor):
+        """Those the person gave as a professional, or received as a secretary."""
+        if actor.user_id is None:
+            return self.none()
+        mine = ProfessionalAccount.objects.filter(user=actor.user_id, ended_on=None)
+        return self.filter(
+            Q(professional__in=mine.values("professional")) | Q(secretary=actor.user_id)
+        )
+
 
 class Delegation(models.Model):
     """A professional lets a secretary keep their availability, from a day to another (included).

@@ -160,6 +160,11 @@ def account_of(professional: Professional) -> ProfessionalAccount | None:
     )
 
 
+def professional_of_rpps(rpps: str) -> Professional | None:
+    """The national record of this number, in whatever CPTS."""
+    return Professional.objects.filter(rpps=rpps).first()
+
+
 def own_records(user_id: int | None):
     """The national record an account is linked to, as a queryset of zero or one."""
     links = ProfessionalAccount.objects.filter(user=user_id, ended_on=None)
@@ -181,10 +186,10 @@ def secretaries_of(cpts: Cpts):
 
 def delegations_of(actor: Actor):
     """Delegations the person gave or received, neither over nor taken back."""
-    mine = own_records(actor.user_id)
-    live = Delegation.objects.filter(ended_at=None).exclude(until_on__lt=timezone.localdate())
     return (
-        (live.filter(professional__in=mine) | live.filter(secretary=actor.user_id))
+        Delegation.objects.visible_to(actor)
+        .filter(ended_at=None)
+        .exclude(until_on__lt=timezone.localdate())
         .select_related("professional", "secretary")
         .order_by("from_on", "pk")
     )

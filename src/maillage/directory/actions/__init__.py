@@ -19,6 +19,7 @@ from maillage.directory.actions.records import (
     add_many_to_cpts,
     add_to_cpts,
     note_professional,
+    record_new_in_cpts,
     remove_from_cpts,
 )
 
@@ -34,6 +35,7 @@ __all__ = [
     "end_delegation",
     "link_account",
     "note_professional",
+    "record_new_in_cpts",
     "record_professional",
     "record_professionals",
     "remove_from_cpts",

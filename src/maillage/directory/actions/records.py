@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from django.db import transaction
 from django.utils import timezone
 
+from maillage.directory.actions.professionals import record_professional
+from maillage.directory.enums import ProfessionalRow
 from maillage.directory.models import CptsProfessional, Professional
 from maillage.directory.rules import can_edit_directory
 from maillage.kernel import journal, pulse
@@ -78,6 +80,17 @@ def add_to_cpts(
     if not add_many_to_cpts(by=by, cpts=cpts, professionals=[professional], joined_on=joined_on):
         raise RecordRefused("Ce professionnel est déjà dans l'annuaire de la CPTS.")
     return CptsProfessional.objects.get(cpts=cpts, professional=professional)
+
+
+@transaction.atomic
+def record_new_in_cpts(*, by: Actor, cpts: Cpts, row: ProfessionalRow) -> Professional:
+    """Write a record nobody knew yet and put it in the directory of the CPTS.
+
+    Raises NotAllowed (the number is known already), BadProfessional.
+    """
+    professional = record_professional(by=by, row=row)
+    add_to_cpts(by=by, cpts=cpts, professional=professional)
+    return professional
 
 
 @transaction.atomic

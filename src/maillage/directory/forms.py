@@ -1,0 +1,163 @@
+from django import forms
+from django.utils import timezone
+
+from maillage.directory.enums import (
+    AGE_MAX,
+    CareKind,
+    Language,
+    LinkMethod,
+    PlaceRow,
+    Profession,
+    ProfessionalRow,
+    Speciality,
+)
+from maillage.kernel.identifiers import is_rpps_shaped, phone_digits
+
+EVERY = [("", "toutes")]
+
+
+class RppsField(forms.CharField):
+    """Eleven digits, spaces forgiven. A wrong key is not refused here."""
+
+    def __init__(self, **kwargs):
+        kwargs.setdefault("widget", forms.TextInput(attrs={"inputmode": "numeric"}))
+        super().__init__(max_length=20, **kwargs)
+
+    def clean(self, value):
+        rpps = "".join(super().clean(value).split())
+        if not is_rpps_shaped(rpps):
+            raise forms.ValidationError("Un numéro RPPS est fait de 11 chiffres.")
+        return rpps
+
+
+class SearchForm(forms.Form):
+    q = forms.CharField(
+        label="Nom, métier, commune, téléphone ou RPPS",
+        required=False,
+        max_length=200,
+        widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off"}),
+    )
+    profession = forms.ChoiceField(
+        label="Profession", required=False, choices=EVERY + Profession.choices
+    )
+    commune = forms.ChoiceField(label="Commune", required=False)
+    kind = forms.ChoiceField(
+        label="Lieu de soin", required=False, choices=[("", "tous"), *CareKind.choices]
+    )
+
+    def __init__(self, data, *, communes):
+        super().__init__(data, auto_id="search-%s")
+        self.fields["commune"].choices = EVERY + [(each.pk, each.name) for each in communes]
+
+
+class NoteForm(forms.Form):
+    note = forms.CharField(
+        label="Note de la CPTS",
+        required=False,
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text="Lue par tous ceux qui ouvrent l'annuaire de votre CPTS, et par eux seuls. "
+        "Rien sur un patient.",
+    )
+
+
+class AddForm(forms.Form):
+    rpps = RppsField(label="Numéro RPPS", help_text="11 chiffres.")
+
+
+class ProfessionalForm(forms.Form):
+    """A professional no national record knows yet, with the main place of practice."""
+
+    rpps = RppsField(label="Numéro RPPS", help_text="11 chiffres.")
+    family_name = forms.CharField(label="Nom d'exercice", max_length=80)
+    given_name = forms.CharField(label="Prénom", max_length=80)
+    profession = forms.ChoiceField(label="Profession", choices=Profession.choices)
+    speciality = forms.ChoiceField(
+        label="Spécialité (médecins)",
+        required=False,
+        choices=[("", "sans objet"), *Speciality.choices],
+    )
+    phone = forms.CharField(
+        label="Téléphone professionnel",
+        required=False,
+        max_length=30,
+        widget=forms.TextInput(attrs={"type": "tel"}),
+    )
+    email = forms.EmailField(label="Adresse électronique professionnelle", required=False)
+    commune = forms.ChoiceField(label="Commune d'exercice")
+    address = forms.CharField(label="Adresse du cabinet", required=False, max_length=200)
+    age_from = forms.IntegerField(label="Reçoit à partir de (ans)", min_value=0, max_value=AGE_MAX)
+    age_to = forms.IntegerField(label="Reçoit jusqu'à (ans)", min_value=0, max_value=AGE_MAX)
+    kinds = forms.MultipleChoiceField(
+        label="Lieux de soin",
+        choices=CareKind.choices,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    languages = forms.MultipleChoiceField(
+        label="Langues parlées, outre le français",
+        required=False,
+        choices=Language.choices,
+        widget=forms.CheckboxSelectMultiple,
+    )
+
+    def __init__(self, data=None, *, communes, initial=None):
+        usual = {"age_from": 0, "age_to": AGE_MAX, "kinds": [CareKind.OFFICE]}
+        super().__init__(data, initial=usual | (initial or {}))
+        self.fields["commune"].choices = [(each.pk, each.name) for each in communes]
+
+    def clean_phone(self):
+        text = self.cleaned_data["phone"]
+        if text and phone_digits(text) is None:
+            raise forms.ValidationError("Ce n'est pas un numéro de téléphone français.")
+        return text
+
+    def row(self) -> ProfessionalRow:
+        given = self.cleaned_data
+        fields = ("rpps", "given_name", "family_name", "profession", "speciality", "phone", "email")
+        return ProfessionalRow(
+            **{name: given[name] for name in (*fields, "age_from", "age_to")},
+            does_office=CareKind.OFFICE in given["kinds"],
+            does_home=CareKind.HOME in given["kinds"],
+            does_remote=CareKind.REMOTE in given["kinds"],
+            languages=tuple(given["languages"]),
+            places=(
+                PlaceRow(insee=given["commune"], address=given["address"], phone=given["phone"]),
+            ),
+        )
+
+
+class LinkForm(forms.Form):
+    user = forms.ModelChoiceField(label="Compte", queryset=None, empty_label="choisir")
+    method = forms.ChoiceField(label="Identité vérifiée par", choices=LinkMethod.choices)
+
+    def __init__(self, data=None, *, users, is_demo):
+        super().__init__(data)
+        self.fields["user"].queryset = users
+        if not is_demo:
+            self.fields["method"].choices = [
+                (value, label) for value, label in LinkMethod.choices if value != LinkMethod.DEMO
+            ]
+
+
+class DelegationForm(forms.Form):
+    secretary = forms.ModelChoiceField(label="Secrétaire", queryset=None, empty_label="choisir")
+    from_on = forms.DateField(
+        label="À partir du", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
+    until_on = forms.DateField(
+        label="Jusqu'au (inclus)",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        help_text="Laissez vide tant que vous ne connaissez pas la fin.",
+    )
+
+    def __init__(self, data=None, *, secretaries):
+        super().__init__(data, initial={"from_on": timezone.localdate()})
+        self.fields["secretary"].queryset = secretaries
+
+    def clean(self):
+        given = super().clean()
+        start, end = given.get("from_on"), given.get("until_on")
+        if start and end and end < start:
+            self.add_error("until_on", "La date de fin précède la date de début.")
+        return given

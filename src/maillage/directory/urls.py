@@ -1,0 +1,18 @@
+from django.urls import path
+
+from maillage.directory import views
+
+app_name = "directory"
+urlpatterns = [
+    path("c/<slug:cpts>/annuaire/", views.directory, name="list"),
+    path("c/<slug:cpts>/annuaire/ajouter/", views.add, name="add"),
+    path("c/<slug:cpts>/annuaire/nouveau/", views.create, name="create"),
+    path("c/<slug:cpts>/annuaire/<int:pk>/", views.detail, name="detail"),
+    path("c/<slug:cpts>/annuaire/<int:pk>/note/", views.note, name="note"),
+    path("c/<slug:cpts>/annuaire/<int:pk>/sortir/", views.remove, name="remove"),
+    path("c/<slug:cpts>/annuaire/<int:pk>/reprendre/", views.bring_back, name="bring_back"),
+    path("c/<slug:cpts>/annuaire/<int:pk>/compte/", views.link, name="link"),
+    path("c/<slug:cpts>/annuaire/<int:pk>/compte/fin/", views.end_link, name="end_link"),
+    path("c/<slug:cpts>/delegations/", views.delegations, name="delegations"),
+    path("c/<slug:cpts>/delegations/<int:pk>/fin/", views.end_delegation, name="end_delegation"),
+]
