@@ -1,11 +1,21 @@
 """From a signed-in person to the actor of a request."""
 
+import re
+from collections import Counter
+from dataclasses import dataclass
+
 from django.utils import timezone
 
-from maillage.accounts.enums import SeatState
-from maillage.accounts.models import Seat, User
+from maillage.accounts.enums import Channel, Role, SeatState
+from maillage.accounts.models import Notice, Seat, User
 from maillage.accounts.rules import SeatActor, UserActor
 from maillage.kernel import instance
+from maillage.territory.models import Cpts
+
+# At the door of a demonstration: the roles of the thread first.
+DEMO_FIRST = (Role.DISPATCHER, Role.PROFESSIONAL, Role.SECRETARY, Role.COORDINATOR)
+DEMO_ORDER = tuple(dict.fromkeys((*DEMO_FIRST, *Role)))
+DEMO_ACCOUNTS_PER_ROLE = 3
 
 
 def seats_of(user: User):
@@ -23,7 +33,7 @@ def actor_of(user) -> UserActor:
 
 
 def actor_in(user: User, *, slug: str, seat_id: int | None) -> SeatActor | None:
-    """The person's seat in the CPTS of the URL: the one chosen, else the first; None without any."""
+    """The person's seat in the CPTS of the URL: the chosen one, else the first, else None."""
     seats = list(seats_of(user).filter(cpts__slug=slug))
     if not seats:
         return None
@@ -50,3 +60,40 @@ def demo_seats():
         .select_related("cpts", "user")
         .order_by("cpts__name", "pk")
     )
+
+
+def demo_accounts() -> list[tuple[Cpts, list[Seat]]]:
+    """By CPTS, the accounts offered at the door of a demonstration: a few for each role."""
+    offered: dict[Cpts, list[Seat]] = {}
+    count: Counter[tuple[int, str]] = Counter()
+    rank = {role: position for position, role in enumerate(DEMO_ORDER)}
+    for seat in demo_seats():
+        count[seat.cpts_id, seat.role] += 1
+        if count[seat.cpts_id, seat.role] <= DEMO_ACCOUNTS_PER_ROLE:
+            offered.setdefault(seat.cpts, []).append(seat)
+    return [
+        (cpts, sorted(seats, key=lambda seat: (rank[seat.role], seat.pk)))
+        for cpts, seats in offered.items()
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Readable:
+    """What the outbox shows of a notice."""
+
+    recipient: str
+    body: str
+
+
+def readable(notice: Notice, *, is_demo: bool) -> Readable:
+    """A notice as the outbox may show it: whole in a demonstration.
+
+    Elsewhere the addresses of pages are cut, since a signed link acts for whoever holds it, and the
+    number of an SMS, which may be a patient's, keeps its two last digits.
+    """
+    if is_demo:
+        return Readable(notice.recipient, notice.body)
+    recipient = notice.recipient
+    if notice.channel == Channel.SMS:
+        recipient = f"numéro finissant par {recipient[-2:]}"
+    return Readable(recipient, re.sub(r"https?://\S+", "[lien]", notice.body))

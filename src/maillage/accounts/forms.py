@@ -1,0 +1,24 @@
+from django import forms
+
+from maillage.accounts.enums import Role
+
+
+def _day(label, **kwargs):
+    widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    return forms.DateField(label=label, required=False, widget=widget, **kwargs)
+
+
+class InviteForm(forms.Form):
+    email = forms.EmailField(label="Adresse électronique")
+    role = forms.ChoiceField(label="Rôle", choices=Role.choices)
+    given_name = forms.CharField(label="Prénom", required=False, max_length=80)
+    family_name = forms.CharField(label="Nom", required=False, max_length=80)
+    starts_on = _day("À partir du", help_text="Vide : dès que le rôle est ouvert.")
+    ends_on = _day("Jusqu'au (inclus)", help_text="Vide : sans fin prévue.")
+
+    def clean(self):
+        given = super().clean()
+        start, end = given.get("starts_on"), given.get("ends_on")
+        if start and end and end < start:
+            self.add_error("ends_on", "La date de fin précède la date de début.")
+        return given

@@ -1,0 +1,18 @@
+from django.urls import path
+
+from maillage.accounts import views
+
+app_name = "accounts"
+urlpatterns = [
+    path("c/<slug:cpts>/roles/", views.seats, name="seats"),
+    path("c/<slug:cpts>/roles/inviter/", views.invite, name="invite"),
+    path("c/<slug:cpts>/roles/<int:pk>/etat/", views.seat_move, name="seat_move"),
+    path("c/<slug:cpts>/envois/", views.outbox, name="outbox"),
+    path("compte/", views.account, name="account"),
+    path("compte/role/", views.choose_seat, name="choose_seat"),
+    path("compte/roles/<int:pk>/accepter/", views.seat_accept, name="seat_accept"),
+    path("compte/roles/<int:pk>/refuser/", views.seat_decline, name="seat_decline"),
+    path("compte/raccourcis/", views.shortcuts, name="shortcuts"),
+    path("demo/", views.demo, name="demo"),
+    path("demo/entrer/", views.demo_enter, name="demo_enter"),
+]
