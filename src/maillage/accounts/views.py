@@ -146,12 +146,11 @@ def seat_decline(request, pk):
 
 
 def _sit(request, seat):
-    """Remember the seat chosen in its CPTS, and the CPTS chosen last."""
+    """Remember the seat chosen in its CPTS, and open its first page."""
     chosen = dict(request.session.get("seats", {}))
     chosen[seat.cpts.slug] = seat.pk
     request.session["seats"] = chosen
-    request.session["cpts"] = seat.cpts.slug
-    return redirect(settings.LOGIN_REDIRECT_URL)
+    return redirect("home:cpts", cpts=seat.cpts.slug)
 
 
 @page(Access.SIGNED_IN, methods=("POST",))

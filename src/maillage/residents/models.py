@@ -48,7 +48,9 @@ class Resident(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     version = models.PositiveIntegerField(default=1)
 
-    objects = ScopedManager(cpts="cpts", _manager_class=models.Manager.from_queryset(ResidentQuerySet))
+    objects = ScopedManager(
+        cpts="cpts", _manager_class=models.Manager.from_queryset(ResidentQuerySet)
+    )
 
     class Meta:
         constraints = [

@@ -1,0 +1,167 @@
+"""Residents: written once, looked for before, changed without overwriting a colleague."""
+
+import datetime as dt
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from maillage.directory.enums import Profession
+from maillage.directory.models import Professional
+from maillage.kernel import journal, pulse
+from maillage.kernel.errors import DomainError, NotAllowed
+from maillage.kernel.identifiers import format_phone, phone_digits
+from maillage.kernel.permissions import Actor
+from maillage.residents import queries
+from maillage.residents.models import Resident
+from maillage.residents.rules import can_keep_residents
+from maillage.territory.models import Commune, Cpts
+
+OLDEST_YEARS = 130
+
+
+class BadResident(DomainError):
+    """The record cannot be kept as given: name, birth date or telephone."""
+
+
+class LikelyDouble(DomainError):
+    """Somebody here already has this number or this name: look, then say it is somebody else."""
+
+    def __init__(self, residents: list[Resident]) -> None:
+        self.residents = residents
+        super().__init__(
+            "Une fiche ressemble à celle-ci : ouvrez-la, ou confirmez qu'il s'agit d'une autre "
+            "personne."
+        )
+
+
+class LostUpdate(DomainError):
+    """A colleague changed the record in the meantime. `differences`: (field, theirs, yours)."""
+
+    def __init__(self, version: int, differences: list[tuple[str, str, str]]) -> None:
+        self.version, self.differences = version, differences
+        told = " ; ".join(
+            f"{label} : enregistré « {theirs} », vous avez saisi « {yours} »"
+            for label, theirs, yours in differences
+        )
+        super().__init__(
+            f"Cette fiche a été modifiée pendant que vous l'écriviez, rien n'est perdu. {told}."
+        )
+
+
+def _checked(
+    *,
+    family_name: str,
+    given_name: str = "",
+    birth_date: dt.date | None = None,
+    commune: Commune | None = None,
+    phone: str = "",
+    email: str = "",
+    usual_doctor: Professional | None = None,
+) -> dict[str, Any]:
+    """Fields and keys ready to be written, or BadResident."""
+    family_name, given_name = " ".join(family_name.split()), " ".join(given_name.split())
+    if not family_name:
+        raise BadResident("Indiquez au moins le nom.")
+    today = timezone.localdate()
+    if birth_date is not None and not (
+        today.year - OLDEST_YEARS <= birth_date.year and birth_date <= today
+    ):
+        raise BadResident("Cette date de naissance n'est pas possible.")
+    if phone.strip() and phone_digits(phone) is None:
+        raise BadResident("Ce n'est pas un numéro de téléphone.")
+    if usual_doctor is not None and usual_doctor.profession != Profession.DOCTOR:
+        raise BadResident("Le médecin traitant est un médecin.")
+    number = queries.phone_key(phone)
+    return {
+        "family_name": family_name,
+        "given_name": given_name,
+        "birth_date": birth_date,
+        "commune": commune,
+        "phone": number,
+        "email": email.strip(),
+        "usual_doctor": usual_doctor,
+        "phone_key": number,
+        "name_birth_key": queries.name_birth_key(family_name, given_name, birth_date),
+        "name_commune_key": queries.name_commune_key(family_name, given_name, commune),
+    }
+
+
+@transaction.atomic
+def record_resident(*, by: Actor, cpts: Cpts, is_sure: bool = False, **identity: Any) -> Resident:
+    """Write a resident of the CPTS (`identity`: the fields of the record, see `_checked`).
+
+    Raises NotAllowed, BadResident, and LikelyDouble unless `is_sure`: search before create.
+    """
+    if not can_keep_residents(by, cpts):
+        raise NotAllowed("Seule la régulation de la CPTS écrit une fiche d'habitant.")
+    fields = _checked(**identity)
+    if not is_sure:
+        # Held, so that two operators writing the same caller see each other.
+        Cpts.objects.select_for_update(of=("self",), no_key=True).get(pk=cpts.pk)
+        doubles = list(
+            queries.find(
+                by,
+                cpts,
+                **{
+                    name: fields[name]
+                    for name in ("phone", "family_name", "given_name", "birth_date", "commune")
+                },
+            )
+        )
+        if doubles:
+            raise LikelyDouble(doubles)
+    resident = Resident.objects.create(cpts=cpts, **fields)
+    journal.record("resident.recorded", resident, by=by, cpts=cpts, is_sure=is_sure)
+    pulse.bump(cpts.pk)
+    return resident
+
+
+def _shown(name: str, value: Any) -> str:
+    if value in (None, ""):
+        return "vide"
+    if name == "phone":
+        return format_phone(value)
+    return f"{value:%d/%m/%Y}" if isinstance(value, dt.date) else str(value)
+
+
+def _differences(resident: Resident, fields: dict[str, Any]) -> list[tuple[str, str, str]]:
+    return [
+        (
+            str(Resident._meta.get_field(name).verbose_name).capitalize(),
+            _shown(name, getattr(resident, name)),
+            _shown(name, value),
+        )
+        for name, value in fields.items()
+        if not name.endswith("_key") and getattr(resident, name) != value
+    ]
+
+
+@transaction.atomic
+def change_resident(*, by: Actor, resident: Resident, version: int, **identity: Any) -> Resident:
+    """Write the whole record again, from the `version` the person had read.
+
+    Raises NotAllowed, BadResident, LostUpdate (somebody wrote something else since).
+    """
+    if not can_keep_residents(by, resident.cpts_id):
+        raise NotAllowed("Seule la régulation de la CPTS change une fiche d'habitant.")
+    fields = _checked(**identity)
+    resident = (
+        Resident.objects.select_for_update(of=("self",))
+        .select_related("commune", "usual_doctor")
+        .get(pk=resident.pk)
+    )
+    differences = _differences(resident, fields)
+    if not differences:
+        return resident
+    if resident.version != version:
+        raise LostUpdate(resident.version, differences)
+    for name, value in fields.items():
+        setattr(resident, name, value)
+    resident.version += 1
+    resident.save()
+    journal.record(
+        "resident.changed", resident, by=by, cpts=resident.cpts_id, version=resident.version
+    )
+    pulse.bump(resident.cpts_id)
+    return resident

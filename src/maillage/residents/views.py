@@ -1,0 +1,131 @@
+from django.contrib import messages
+from django.shortcuts import redirect
+
+from maillage.directory.models import Professional
+from maillage.kernel import journal
+from maillage.kernel.errors import DomainError
+from maillage.kernel.pages import page, render_page
+from maillage.kernel.permissions import Permission
+from maillage.residents import actions, queries
+from maillage.residents.forms import ResidentForm, SearchForm
+from maillage.residents.models import Resident
+
+PURPOSE = "régulation SNP"
+
+
+def _read(request, name, residents):
+    """One line of the journal for everybody this answer shows."""
+    journal.record_read(
+        name,
+        by=request.actor,
+        cpts=request.cpts,
+        residents=[each.pk for each in residents],
+        purpose=PURPOSE,
+    )
+
+
+@page(Permission.RESIDENT_DESK, methods=("GET", "POST"))
+def search(request):
+    """Look for a resident. The criteria are posted: no name or number in an address."""
+    form = SearchForm(request.POST or None, cpts=request.cpts)
+    found = None
+    if form.is_valid():
+        found = list(queries.find(request.actor, request.cpts, **form.cleaned_data))
+        _read(request, "residents.search", found)
+    context = {
+        "form": form,
+        "found": found,
+        "typed": {name: request.POST.get(name, "") for name in form.fields},
+        "communes": queries.perimeter_communes(request.cpts),
+    }
+    status = 422 if form.is_bound and found is None else 200
+    return render_page(request, "residents/search.html", context, status=status)
+
+
+@page(Permission.RESIDENT_DESK, of=Resident)
+def detail(request, resident):
+    """One resident: who they are here, how to call them back, their usual doctor."""
+    _read(request, "residents.detail", [resident])
+    return render_page(request, "residents/detail.html", {"resident": resident})
+
+
+def _doctors(request, resident=None):
+    doctors = queries.doctors_of(request.cpts)
+    if resident is not None and resident.usual_doctor_id is not None:
+        doctors |= Professional.objects.filter(pk=resident.usual_doctor_id)
+        return doctors.distinct()
+    return doctors
+
+
+def _edit_page(request, form, *, resident=None, doubles=(), conflict=None):
+    shown = [*doubles, *([resident] if resident is not None else [])]
+    if shown:
+        _read(request, "residents.edit" if resident is not None else "residents.create", shown)
+    context = {
+        "form": form,
+        "resident": resident,
+        "doubles": doubles,
+        "conflict": conflict,
+        "communes": queries.perimeter_communes(request.cpts),
+    }
+    return render_page(
+        request, "residents/edit.html", context, status=422 if form.is_bound else 200
+    )
+
+
+@page(Permission.RESIDENT_DESK, methods=("GET", "POST"))
+def create(request):
+    """Write a resident. Whoever looks like them is shown first, then it is confirmed."""
+    doctors = _doctors(request)
+    if "prefill" in request.POST:
+        form = ResidentForm(cpts=request.cpts, doctors=doctors, initial=request.POST.dict())
+        return _edit_page(request, form)
+    form = ResidentForm(request.POST or None, cpts=request.cpts, doctors=doctors)
+    doubles = []
+    if form.is_valid():
+        try:
+            resident = actions.record_resident(
+                by=request.actor,
+                cpts=request.cpts,
+                is_sure="is_sure" in request.POST,
+                **form.identity(),
+            )
+        except actions.LikelyDouble as error:
+            doubles = error.residents
+        except DomainError as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, "La fiche est créée.")
+            return redirect("residents:detail", cpts=request.cpts.slug, pk=resident.pk)
+    return _edit_page(request, form, doubles=doubles)
+
+
+@page(Permission.RESIDENT_DESK, of=Resident, methods=("GET", "POST"))
+def edit(request, resident):
+    """Change a resident. A colleague's change made meanwhile is shown beside one's own."""
+    doctors = _doctors(request, resident)
+    if request.method != "POST":
+        values = ResidentForm.values_of(resident)
+        form = ResidentForm(cpts=request.cpts, doctors=doctors, initial=values)
+        return _edit_page(request, form, resident=resident)
+    form = ResidentForm(request.POST, cpts=request.cpts, doctors=doctors)
+    conflict = None
+    if form.is_valid():
+        try:
+            actions.change_resident(
+                by=request.actor,
+                resident=resident,
+                version=form.cleaned_data["version"] or 0,
+                **form.identity(),
+            )
+        except actions.LostUpdate as error:
+            conflict = error
+            # The next try is made knowing what the colleague wrote.
+            form.data = form.data.copy()
+            form.data["version"] = error.version
+        except DomainError as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, "La fiche est enregistrée.")
+            return redirect("residents:detail", cpts=request.cpts.slug, pk=resident.pk)
+    return _edit_page(request, form, resident=resident, conflict=conflict)
