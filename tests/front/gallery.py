@@ -1,12 +1,13 @@
-"""The look with made-up data: each page of `pages/` and the real board, drawn without a database."""
+"""The look with made-up data: the pages of `pages/` and the real board, without a database."""
 
 import datetime as dt
-import math
 import random
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace as Row
 
+from django import forms
 from django.conf import settings
 from django.template import engines
 from django.template.backends.jinja2 import Template
@@ -16,6 +17,15 @@ from django.utils import timezone
 from jinja2 import ChoiceLoader, FileSystemLoader
 
 from maillage.config import jinja
+from maillage.directory.enums import CareKind, Profession
+from maillage.residents.models import Resident
+from maillage.snp.enums import AgeBand, CareRequestStatus
+from maillage.snp.models import CareRequest, CareRequestEvent
+from maillage.snp.queries.board import Board
+from maillage.snp.queries.board import Row as BoardRow
+from maillage.snp.queries.ranking import Candidate, Matching, OfferedSlot
+from maillage.snp.views import desk
+from maillage.territory.models import Commune
 
 HERE = Path(__file__).parent
 
@@ -28,15 +38,19 @@ def _names(app, **names):
     return path("", include(([path(at, served, name=name) for name, at in names.items()], app)))
 
 
-app_name = None
+SNP = "story take propose agreement name signs confirm inform outcome reorient cancel withdraw"
 urlpatterns = [
-    _names("snp", board="c/<slug:cpts>/snp/", settings="c/<slug:cpts>/snp/reglages/"),
-    _names("availability", mine="c/<slug:cpts>/moi/", week="c/<slug:cpts>/disponibilites/"),
+    _names(
+        "snp",
+        board="c/<slug:cpts>/snp/",
+        **{name: f"c/<slug:cpts>/snp/<int:pk>/{name}/" for name in SNP.split()},
+    ),
+    _names("availability", week="c/<slug:cpts>/disponibilites/"),
     _names("directory", list="c/<slug:cpts>/annuaire/"),
     _names("residents", search="c/<slug:cpts>/habitants/"),
     _names("territory", page="c/<slug:cpts>/territoire/"),
     _names("accounts", seats="c/<slug:cpts>/roles/", shortcuts="raccourcis/"),
-    _names("home", start="", seats="mes-roles/"),
+    _names("home", start="", seats="mes-roles/", cpts="c/<slug:cpts>/"),
     path("login/", served, name="account_login"),
     path("logout/", served, name="account_logout"),
     path("mot-de-passe/", served, name="account_change_password"),
@@ -81,12 +95,16 @@ DOCTOR = Seated(
     "territory_view",
 )
 COMMUNES = (
-    "Le Creusot", "Montceau-les-Mines", "Blanzy", "Saint-Vallier", "Torcy", "Montchanin", "Le Breuil",
-    "Génelard", "Gourdon", "Sanvignes-les-Mines", "Ciry-le-Noble", "Montcenis", "Écuisses", "Perrecy",
-    "Saint-Eusèbe", "Les Bizots", "Marmagne", "Pouilloux", "Saint-Sernin", "Charmoy", "Perreuil", "Essertenne",
-    "Morey", "Marigny", "Mary", "Gourdon-Haut", "Collonge", "Saint-Bérain", "Saint-Julien", "Saint-Laurent",
-    "Saint-Micaud", "Saint-Pierre", "Saint-Romain", "Saint-Firmin",
-)  # fmt: skip
+    (
+        "Le Creusot, Montceau-les-Mines, Blanzy, Saint-Vallier, Torcy, Montchanin, Le Breuil, "
+        "Génelard, Gourdon, Sanvignes-les-Mines, Ciry-le-Noble, Montcenis, Écuisses, Perrecy, "
+        "Saint-Eusèbe, Les Bizots, Marmagne, Pouilloux, Saint-Sernin, Charmoy, Perreuil, "
+        "Essertenne, Morey, Marigny, Mary, Gourdon-Haut, Collonge, Saint-Bérain, Saint-Julien, "
+        "Saint-Laurent, Saint-Micaud, Saint-Pierre, Saint-Romain, Saint-Firmin "
+    )
+    .strip()
+    .split(", ")
+)
 
 
 def made_up_map():
@@ -110,105 +128,146 @@ def made_up_map():
         areas.append(
             Row(insee=f"71{index:03}", name=name, d=path, label_x=round(x), label_y=round(y))
         )
-    return Row(width=1020, height=1020, areas=areas, is_approximate=True)
+    points = {area.insee: (area.label_x, area.label_y) for area in areas}
+    return Row(width=1020, height=1020, areas=areas, points=points, is_approximate=True)
 
 
+S = CareRequestStatus
 REQUESTS = (
-    ("Fièvre", "39,5 depuis deux jours, pas de véhicule", "Nourrisson (moins de 2 ans)", 3, 47, "À traiter", "info"),
-    ("Mal de dos", "bloqué depuis ce matin", "Adulte (16 à 69 ans)", 3, 38, "Proposée", "warn"),
-    ("Plaie, pansement", "main, à suturer", "Adulte (16 à 69 ans)", 2, 31, "À traiter", "info"),
-    ("Gêne urinaire", "", "Adulte (16 à 69 ans)", 2, 23, "À traiter", "info"),
-    ("Chute, coup, entorse", "surveillance de plaie", "70 ans et plus", 2, 16, "Acceptée", "ok"),
-    ("Oreille", "", "Enfant de 6 à 15 ans", 1, 12, "Proposée", "warn"),
-    ("Traitement à renouveler", "dernier comprimé ce soir", "Adulte (16 à 69 ans)", 1, 7, "À traiter", "info"),
-    ("Peau, bouton, piqûre", "", "Enfant de 2 à 5 ans", 1, 4, "Patient informé", "ok"),
-    ("Toux, rhume, gorge", "", "Adulte (16 à 69 ans)", 1, 1, "À traiter", "info"),
-    ("Mal-être", "rappeler après 17 h", "Adulte (16 à 69 ans)", 1, 1, "À traiter", "info"),
-)  # fmt: skip
-CHANNELS = ("15 / SAS", "Pharmacien", "Patient ou proche", "Professionnel")
-PROS = (
-    ("Dr Anaïs Fictive", "Médecine générale", 1, "env. 6 min", "cabinet, domicile", ("14 h 20", "14 h 40", "16 h 10")),
-    ("Dr Paul Exemple", "Médecine générale", 1, "env. 6 min", "cabinet", ("14 h 40", "15 h")),
-    ("Dr Inès Modèle", "Médecine générale", 0, "env. 14 min", "cabinet", ("14 h 30", "15 h 30", "15 h 45", "17 h")),
-    ("Dr Yann Essai", "Médecine générale", 2, "env. 9 min", "cabinet, téléconsultation", ("15 h 20",)),
-    ("Dr Claire Specimen", "Médecine générale", 1, "env. 6 min", "cabinet", ("16 h", "16 h 20")),
-    ("Dr Luc Fantaisie", "Médecine générale", 9, "env. 16 min", "cabinet", ("16 h 30",)),
-)  # fmt: skip
+    ("Fièvre", "39,5 depuis deux jours, pas de véhicule", "0-1", 3, 47, S.NEW),
+    ("Mal de dos", "bloqué depuis ce matin", "16-69", 3, 38, S.PROPOSED),
+    ("Plaie, pansement", "main, à suturer", "16-69", 2, 31, S.NEW),
+    ("Gêne urinaire", "", "16-69", 2, 23, S.NEW),
+    ("Chute, coup, entorse", "surveillance de plaie", "70-130", 2, 16, S.ACCEPTED),
+    ("Oreille", "", "6-15", 1, 12, S.PROPOSED),
+    ("Traitement à renouveler", "dernier comprimé ce soir", "16-69", 1, 7, S.NEW),
+    ("Peau, bouton, piqûre", "", "2-5", 1, 4, S.INFORMED),
+    ("Toux, rhume, gorge", "", "16-69", 1, 1, S.NEW),
+    ("Mal-être", "rappeler après 17 h", "16-69", 1, 1, S.NEW),
+)
+TONES = {S.NEW: "info", S.PROPOSED: "warn", S.ACCEPTED: "ok", S.INFORMED: ""}
+CHANNELS = ("15 / SAS", "pharmacien", "patient ou proche", "professionnel")
+DOCTORS = (
+    ("Dr Anaïs Fictive", 1, "env. 6 min", ("14 h 20", "14 h 40", "16 h 10")),
+    ("Dr Paul Exemple", 1, "env. 6 min", ("14 h 40", "15 h")),
+    ("Dr Inès Modèle", 0, "env. 14 min", ("14 h 30", "15 h 30", "15 h 45", "17 h")),
+    ("Dr Yann Essai", 2, "env. 9 min", ("demain 9 h 20",)),
+    ("Dr Claire Specimen", 1, "env. 6 min", ("16 h", "16 h 20")),
+    ("Dr Luc Fantaisie", 9, "env. 16 min", ("16 h 30",)),
+)
 
 
-def _rows(now, area):
+def _rows(now, areas, count):
     rows = []
-    for n, (reason, note, age, urgency, minutes, label, tone) in enumerate(REQUESTS):
+    for n in range(count):
+        reason, note, age, urgency, minutes, status = REQUESTS[n % len(REQUESTS)]
+        area = areas[(n * 5 + 1) % 14]
         rows.append(
-            {
-                "id": n + 1, "number": 112 + n, "reason": reason, "reason_note": note, "age_band": age,
-                "commune": area[(n * 5 + 1) % 14].name, "status": "new", "status_label": label,
-                "status_tone": tone, "channel": CHANNELS[n % 4], "kind": "domicile" if n == 4 else "",
-                "profession": "Infirmier" if n == 4 else "Médecin", "urgency": urgency, "late": urgency == 3,
-                "received_at": now - dt.timedelta(minutes=minutes), "owner": "M. L." if n % 3 == 0 else "",
-                "proposal": "Dr Essai, 15 h 20, répond avant 14 h 05" if label == "Proposée" else "",
-                "alert": "sans réponse du Dr Modèle, à proposer de nouveau" if n == 2 else "",
-                "selected": n == 0, "url": f"?demande={n + 1}",
-            }
-        )  # fmt: skip
+            BoardRow(
+                id=n + 1,
+                number=112 + n,
+                reason=reason,
+                note=note,
+                age_band=AgeBand(age).label,
+                commune=area.name,
+                insee=area.insee,
+                status=status,
+                status_label=status.label,
+                status_tone=TONES[status],
+                channel=CHANNELS[n % 4],
+                profession="60" if n == 4 else "10",
+                received_at=now - dt.timedelta(minutes=minutes),
+                urgency=urgency,
+                owner="Maud L" if n % 3 == 0 else "",
+                proposal="Dr Essai, aujourd'hui, 15 h 20" if status == S.PROPOSED else "",
+                alert="Sans réponse du Dr Modèle : à proposer de nouveau" if n == 2 else "",
+                resident_id=None,
+            )
+        )
     return rows
 
 
-def _ranked():
-    return [
-        {
-            "rank": n + 1, "professional_id": 40 + n, "name": name, "job": job, "commune": COMMUNES[place],
-            "travel_text": travel, "kinds": kinds, "phone": "0199000040" if n == 0 else "",
-            "reasons": [f"premier créneau à {slots[0]}", "2 demandes acceptées en 30 jours"]
-            if n else ["premier créneau à 14 h 20 (dans 35 min)", "médecin traitant du patient"],
-            "after": f"vient après {PROS[n - 1][0]} : créneau 20 min plus tard" if n else "", "load": "",
-            "slots": [
-                {"id": 100 * n + i, "label": label, "mode": "bookable" if (n + i) % 3 else "on_agreement",
-                 "places_left": 1 + i, "kind_label": "cabinet" if i == 0 else ""}
-                for i, label in enumerate(slots)
-            ],
-        }
-        for n, (name, job, place, travel, kinds, slots) in enumerate(PROS)
-    ]  # fmt: skip
+def _ranked(areas):
+    return tuple(
+        Candidate(
+            professional_id=40 + n,
+            name=name,
+            job="Médecine générale",
+            commune=areas[place].name,
+            insee=areas[place].insee,
+            phone="0199000040",
+            rank=n + 1,
+            travel_text=travel,
+            reasons=(f"premier créneau à {hours[0]}", "2 demandes acceptées en 30 jours")
+            if n
+            else ("premier créneau à 14 h 20 (dans 35 min)", "médecin traitant du patient"),
+            after=f"vient après {DOCTORS[n - 1][0]} : créneau 20 min plus tard" if n else "",
+            slots=tuple(
+                OfferedSlot(
+                    id=100 * n + i,
+                    label=label,
+                    mode="on_agreement" if (n + i) % 3 == 0 else "bookable",
+                    kind="office",
+                    places_left=1 + i,
+                )
+                for i, label in enumerate(hours)
+            ),
+        )
+        for n, (name, place, travel, hours) in enumerate(DOCTORS)
+    )
 
 
-def board(*, now=None, selected=True):
+def _current(now):
+    commune = Commune(insee="71001", name="Montceau-les-Mines")
+    return CareRequest(
+        pk=1,
+        number=112,
+        reason="fever",
+        note=REQUESTS[0][1],
+        age_band="0-1",
+        commune=commune,
+        phone="0199000012",
+        caller_name="la mère",
+        received_at=now - dt.timedelta(minutes=47),
+        resident=Resident(pk=3, given_name="Lou", family_name="Démo", commune=commune),
+        agreement_from="caller",
+        agreement_at=now,
+    )
+
+
+def board(*, now=None, count=10, selected=True):
+    """What the board's view gives its template, of `count` requests."""
     now = now or timezone.now()
     drawing = made_up_map()
-    rows = _rows(now, drawing.areas)
-    by_name = {area.name: area for area in drawing.areas}
-    pins = [
-        {"x": area.label_x, "y": area.label_y, "insee": area.insee, "kind": "request", "rank": 0,
-         "tone": row["urgency"], "selected": row["selected"], "url": row["url"], "label": row["reason"]}
-        for row in rows for area in [by_name[row["commune"]]]
-    ]  # fmt: skip
-    pins += [
-        {"x": area.label_x, "y": area.label_y, "insee": area.insee, "kind": "professional", "url": "",
-         "tone": 0, "selected": False, "rank": p["rank"], "label": f"{p['rank']}. {p['name']}"}
-        for p in _ranked() for area in [by_name[p["commune"]]]
-    ]  # fmt: skip
-    first = by_name[rows[0]["commune"]]
-    lines = [
-        {"x1": first.label_x, "y1": first.label_y, "x2": pin["x"], "y2": pin["y"]}
-        for pin in pins
-        if pin["kind"] == "professional" and pin["rank"] <= 3 and pin["insee"] != first.insee
-    ]
-    can = dict.fromkeys(("take", "edit", "agreement", "cancel", "handover"), True)
-    current = {
-        "id": 1, "number": 112, "reason": "Fièvre", "note": "39,5 depuis deux jours, pas de véhicule",
-        "age_band": "Nourrisson (moins de 2 ans)", "commune": rows[0]["commune"], "phone": "0199000012",
-        "caller": "la mère", "resident": {"id": 3, "name": "Lou Démo", "url": "#"}, "version": 3, "alert": "",
-        "usual_doctor": "Dr Anaïs Fictive", "agreement": "oral, recueilli par M. L. à 13 h 41", "status": "new",
-        "status_label": "À traiter", "status_tone": "info", "can": can, "received_at": rows[0]["received_at"],
-        "history": [(now - dt.timedelta(minutes=47), "reçue du 15"), (now, "prise en charge par M. L.")],
-    }  # fmt: skip
+    rows = _rows(now, drawing.areas, count)
+    found = Board(rows=rows, counts=[], current=_current(now) if selected else None)
+    ranked = _ranked(drawing.areas) if selected else ()
+    can = dict.fromkeys(["take", "propose", "agreement", "name", "cancel", "signs"], selected)
+    can |= dict.fromkeys(["inform", "sms", "outcome", "missed", "reorient", "confirm"], False)
+    left_out = Candidate(91, "Dr Zoé Factice", "Pédiatrie", "Torcy", "71004", "")
+    event = CareRequestEvent(at=now, kind="created", text="reçue du 15")
     return {
-        "counts": [("Ouvertes", 10, ""), ("En retard", 2, "bad"), ("Proposées", 2, "warn"), ("Créneaux libres", 21, "")],
-        "rows": rows, "current": current if selected else None, "ranked": _ranked() if selected else [],
-        "left_out": [("Dr Zoé Factice", "Pédiatrie", "ne reçoit pas à cet âge"), ("Dr Max Bidon", "Médecine générale", "absent aujourd'hui")] if selected else [],
-        "map": drawing, "pins": pins, "lines": lines, "board_version": 12, "new_url": "#",
-        "forms": dict.fromkeys((*can, "propose"), "#"), "inform_attempts": [], "proposals": [],
-    }  # fmt: skip
+        "counts": [("À traiter", 6, ""), ("En attente de réponse", 2, ""), ("En alerte", 2, "bad")],
+        "rows": rows,
+        "board_url": f"/c/{CPTS.slug}/snp/",
+        "new_url": f"/c/{CPTS.slug}/snp/nouvelle/",
+        "current": found.current,
+        "current_id": 1 if selected else None,
+        "facts": {"reason": "Fièvre", "age": AgeBand.INFANT.label, "profession": "Médecin"}
+        | {"inform": "sans objet"},
+        "can": can,
+        "proposals": [],
+        "history": [event],
+        "matching": Matching(ranked, (left_out,)) if selected else None,
+        "ranked": ranked,
+        "left_out": (replace(left_out, left_out="ne reçoit pas à cet âge"),),
+        "kinds": dict(CareKind.choices),
+        "professions": dict(Profession.choices),
+        "map": drawing,
+        "pins": desk.pins(found, ranked, drawing, "/"),
+        "lines": desk.lines(found.current, ranked, drawing),
+        "board_version": 12,
+    }
 
 
 def draw(template, context, *, actor=DISPATCHER, user="Maud Démo", fragment=False, at="/"):
@@ -239,13 +298,46 @@ def pages() -> dict[str, str]:
 def who_sees(name):
     if name in {"phone", "week"}:
         return {"actor": DOCTOR, "user": "Dr Anaïs Fictive", "at": f"/c/{CPTS.slug}/moi/"}
-    if name == "login":
+    if name in {"login", "proposal"}:
         return {"user": None}
     return {}
 
 
+class Flags(forms.Form):
+    flags = forms.ChoiceField(
+        label="Signes constatés",
+        choices=[("1", "Douleur dans la poitrine"), ("2", "Gêne à respirer"), ("0", "Aucun")],
+        widget=forms.RadioSelect,
+    )
+
+
+class Wanted(forms.Form):
+    profession = forms.ChoiceField(
+        label="Profession demandée", choices=[("10", "Médecin"), ("60", "Infirmier")]
+    )
+    age = forms.ChoiceField(
+        label="Âge",
+        choices=[("a", "Nourrisson"), ("b", "Enfant"), ("c", "Adulte"), ("d", "70 ans et plus")],
+        widget=forms.RadioSelect(attrs={"data-cards": True}),
+    )
+    note = forms.CharField(label="Précision", required=False, widget=forms.Textarea, max_length=200)
+    can_travel = forms.BooleanField(label="Peut se déplacer", required=False)
+
+
+class Called(forms.Form):
+    phone = forms.CharField(label="Numéro à rappeler", help_text="Dix chiffres.", min_length=10)
+    born = forms.DateField(
+        label="Date de naissance", required=False, widget=forms.DateInput(attrs={"type": "date"})
+    )
+
+
 def context_of(name):
-    return {"areas": made_up_map(), "pi": math.pi}
+    asked = {
+        "form": Flags(),
+        "form2": Wanted({"profession": "10"}),
+        "form3": Called({"phone": "123"}),
+    }
+    return {"areas": made_up_map()} | asked
 
 
 def write(folder: Path):

@@ -222,7 +222,7 @@ class Entry:
 NAVIGATION = (
     ("Tableau", "snp:board", "layout-dashboard", Permission.SNP_DESK),
     ("Suivi", "snp:follow", "chart-bar", Permission.SNP_COUNTS),
-    ("Ma journée", "availability:mine", "stethoscope", Permission.PROPOSAL_ANSWER),
+    ("Ma journée", "home:cpts", "stethoscope", Permission.PROPOSAL_ANSWER),
     ("Disponibilités", "availability:week", "calendar-week", Permission.AVAILABILITY_EDIT),
     ("Habitants", "residents:search", "users", Permission.RESIDENT_DESK),
     ("Annuaire", "directory:list", "address-book", Permission.DIRECTORY_VIEW),
