@@ -51,6 +51,8 @@ BOOKING_TRANSITIONS: dict[str, frozenset[str]] = {
 }
 
 HORIZON_DAYS = 14
+CAPACITY_MAX = 50
+SLOT_MINUTES_MIN, SLOT_MINUTES_MAX = 5, 480
 
 
 class QuickAnswer(models.TextChoices):

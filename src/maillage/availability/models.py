@@ -4,23 +4,47 @@ from django.contrib.postgres.fields import RangeOperators
 from django.contrib.postgres.fields.ranges import DateRangeField, IntegerRangeField
 from django.db import models
 from django.db.models import Count, Exists, F, Func, OuterRef, Q
+from django.utils import timezone
 
 from maillage.availability.enums import (
+    CAPACITY_MAX,
     LIVE,
+    SLOT_MINUTES_MAX,
+    SLOT_MINUTES_MIN,
     AbsenceReason,
     BookingMode,
     BookingState,
+    QuickAnswer,
     Weekday,
 )
 from maillage.directory.enums import CareKind
-from maillage.directory.models import Place, Professional
+from maillage.directory.models import Delegation, Place, Professional, ProfessionalAccount
 from maillage.kernel.constraints import PostgresExclusion
 from maillage.kernel.models import NATIONAL, tenant_constraints
+from maillage.kernel.permissions import Permission
 from maillage.territory.models import Cpts
 
 
+def kept_by(user_id):
+    """Professionals whose availability this account keeps: themselves, and those who delegated."""
+    if user_id is None:
+        return Professional.objects.none()
+    mine = ProfessionalAccount.objects.filter(user=user_id, ended_on=None)
+    delegated = Delegation.objects.in_force(timezone.localdate()).filter(secretary=user_id)
+    return Professional.objects.filter(
+        Q(pk__in=mine.values("professional")) | Q(pk__in=delegated.values("professional"))
+    )
+
+
+class RuleQuerySet(models.QuerySet):
+    """Periods, openings, absences: national rows, reached only by whoever keeps them."""
+
+    def visible_to(self, actor):
+        return self.filter(professional__in=kept_by(actor.user_id))
+
+
 class UsualVisibility(models.Model):
-    """The set of audiences a professional chose once for what they open. No row: nothing is visible."""
+    """The set of audiences a professional chose for what they open. No row: nothing is visible."""
 
     tenancy: ClassVar[str] = NATIONAL
 
@@ -54,9 +78,7 @@ class CptsVisibility(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["professional", "cpts"], name="cpts_visibility_once"
-            )
+            models.UniqueConstraint(fields=["professional", "cpts"], name="cpts_visibility_once")
         ]
 
     def __str__(self):
@@ -87,7 +109,7 @@ def offer_constraints(prefix: str) -> list[models.BaseConstraint]:
             condition=Q(mode__in=BookingMode.values), name=f"{prefix}_mode_known"
         ),
         models.CheckConstraint(
-            condition=Q(capacity__range=(1, 50)),
+            condition=Q(capacity__range=(1, CAPACITY_MAX)),
             name=f"{prefix}_capacity_range",
             violation_error_message="Indiquez de 1 à 50 places.",
         ),
@@ -95,7 +117,7 @@ def offer_constraints(prefix: str) -> list[models.BaseConstraint]:
 
 
 class WeeklyPeriod(Offer):
-    """A weekly opening in wall-clock minutes of the place's zone, between two dates (both included)."""
+    """A weekly opening in wall-clock minutes of the place's zone, between two dates (included)."""
 
     tenancy: ClassVar[str] = NATIONAL
 
@@ -106,6 +128,8 @@ class WeeklyPeriod(Offer):
     slot_minutes = models.PositiveSmallIntegerField("durée d'un créneau", default=20)
     from_on = models.DateField("à partir du")
     until_on = models.DateField("jusqu'au", null=True, blank=True)
+
+    objects = RuleQuerySet.as_manager()
 
     class Meta:
         ordering = ["weekday", "starts_minute", "pk"]
@@ -120,7 +144,7 @@ class WeeklyPeriod(Offer):
                 violation_error_message="L'heure de fin doit suivre l'heure de début.",
             ),
             models.CheckConstraint(
-                condition=Q(slot_minutes__range=(5, 480)),
+                condition=Q(slot_minutes__range=(SLOT_MINUTES_MIN, SLOT_MINUTES_MAX)),
                 name="period_slot_minutes_range",
                 violation_error_message="Un créneau dure de 5 minutes à 8 heures.",
             ),
@@ -172,6 +196,11 @@ class Opening(Offer):
     starts_at = models.DateTimeField("de")
     ends_at = models.DateTimeField("à")
     slot_minutes = models.PositiveSmallIntegerField("durée d'un créneau", null=True, blank=True)
+    quick_answer = models.CharField(
+        "réponse rapide", max_length=9, choices=QuickAnswer.choices, blank=True
+    )
+
+    objects = RuleQuerySet.as_manager()
 
     class Meta:
         ordering = ["starts_at", "pk"]
@@ -183,8 +212,13 @@ class Opening(Offer):
                 violation_error_message="L'heure de fin doit suivre l'heure de début.",
             ),
             models.CheckConstraint(
-                condition=Q(slot_minutes=None) | Q(slot_minutes__range=(5, 480)),
+                condition=Q(slot_minutes=None)
+                | Q(slot_minutes__range=(SLOT_MINUTES_MIN, SLOT_MINUTES_MAX)),
                 name="opening_slot_minutes_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(quick_answer__in=["", *QuickAnswer.values]),
+                name="opening_quick_answer_known",
             ),
         ]
 
@@ -206,6 +240,8 @@ class Absence(models.Model):
         "motif", max_length=8, choices=AbsenceReason.choices, default=AbsenceReason.AWAY
     )
     ended_at = models.DateTimeField("levée le", null=True, blank=True)
+
+    objects = RuleQuerySet.as_manager()
 
     class Meta:
         ordering = ["starts_at", "pk"]
@@ -234,7 +270,9 @@ class SlotQuerySet(models.QuerySet):
             ends_at__gt=OuterRef("starts_at"),
         )
         return self.filter(
-            Q(starts_at__gte=now) | Q(is_window=True, ends_at__gt=now), ~Exists(away), closed_at=None
+            Q(starts_at__gte=now) | Q(is_window=True, ends_at__gt=now),
+            ~Exists(away),
+            closed_at=None,
         )
 
     def given_to(self, cpts):
@@ -247,6 +285,12 @@ class SlotQuerySet(models.QuerySet):
             | (Q(for_cpts=True) & Exists(given.filter(members=True))),
             Exists(UsualVisibility.objects.filter(professional=OuterRef("professional"))),
         )
+
+    def visible_to(self, actor):
+        """The desk: the slots given to its CPTS."""
+        if not actor.may(Permission.SNP_DESK, actor.cpts_id):
+            return self.none()
+        return self.given_to(actor.cpts_id)
 
     def with_places_left(self):
         """Adds `places_left`, counted whatever the CPTS that took the others."""

@@ -1,7 +1,5 @@
-from django.utils import timezone
-
-from maillage.availability.models import Booking
-from maillage.directory.models import Delegation, Professional, ProfessionalAccount
+from maillage.availability.models import Booking, kept_by
+from maillage.directory.models import Professional
 from maillage.kernel.permissions import Actor, Permission
 from maillage.territory.models import Cpts
 
@@ -10,15 +8,9 @@ def can_edit_availability(actor: Actor, professional: Professional) -> bool:
     """The professional themselves (verified link), or a secretary they delegated to."""
     if actor.kind == "system":
         return True
-    if not actor.may(Permission.AVAILABILITY_EDIT, actor.cpts_id):
-        return False
     return (
-        ProfessionalAccount.objects.filter(
-            user=actor.user_id, professional=professional, ended_on=None
-        ).exists()
-        or Delegation.objects.in_force(timezone.localdate())
-        .filter(secretary=actor.user_id, professional=professional)
-        .exists()
+        actor.may(Permission.AVAILABILITY_EDIT, actor.cpts_id)
+        and kept_by(actor.user_id).filter(pk=professional.pk).exists()
     )
 
 

@@ -28,10 +28,12 @@ def _claim(
 ) -> Booking:
     if not can_book(by, cpts):
         raise NotAllowed("Votre rôle ne permet pas de réserver un créneau.")
-    slot = Slot.objects.select_for_update(of=("self",)).get(pk=slot.pk)
+    locked = Slot.objects.select_for_update(of=("self",)).filter(pk=slot.pk).first()
     now = timezone.now()
-    if not Slot.objects.open(now).given_to(cpts).filter(pk=slot.pk).exists():
+    # A free slot whose rule is gone is deleted: whoever still saw it reads the same sentence.
+    if locked is None or not Slot.objects.open(now).given_to(cpts).filter(pk=slot.pk).exists():
         raise SlotClosed("Ce créneau n'est plus proposé à votre CPTS. Choisissez-en un autre.")
+    slot = locked
     used = set(slot.bookings.filter(state__in=LIVE).values_list("place_number", flat=True))
     free = next((n for n in range(1, slot.capacity + 1) if n not in used), None)
     if free is None:
@@ -83,8 +85,9 @@ def _move(*, by: Actor, booking: Booking, state: str) -> Booking:
     # The slot first, as in `_claim`: two acts on one slot queue in the same order.
     Slot.objects.select_for_update(of=("self",)).get(pk=booking.slot_id)
     booking = Booking.objects.select_for_update(of=("self",)).get(pk=booking.pk)
+    word = BookingState(booking.state).label
     check_transition(
-        BOOKING_TRANSITIONS, booking.state, state, sentence="Cette place a déjà été libérée."
+        BOOKING_TRANSITIONS, booking.state, state, sentence=f"Cette place a déjà été {word}."
     )
     booking.state = state
     booking.held_until = None

@@ -13,6 +13,7 @@ from maillage.availability.models import (
     UsualVisibility,
     WeeklyPeriod,
 )
+from maillage.availability.queries import cptss_of
 from maillage.availability.rules import can_choose_visibility
 from maillage.directory.models import Professional
 from maillage.kernel import journal, pulse
@@ -59,6 +60,8 @@ def choose_visibility(
         raise NotAllowed("Seul le professionnel, ou sa secrétaire, choisit qui voit ses créneaux.")
     if not audiences <= set(Audience.values):
         raise VisibilityNotChosen("Choisissez parmi les visibilités proposées.")
+    if not set(given) <= {cpts.pk for cpts in cptss_of(professional)}:
+        raise VisibilityNotChosen("Choisissez parmi les CPTS dont vous êtes dans l'annuaire.")
     Professional.objects.select_for_update(of=("self",)).get(pk=professional.pk)
     now, flags = timezone.now(), flags_of(audiences)
     usual, _ = UsualVisibility.objects.update_or_create(
@@ -98,5 +101,3 @@ def usual_flags(professional: Professional) -> dict[str, bool]:
             "Avant d'ouvrir un premier créneau, choisissez qui pourra voir vos disponibilités."
         )
     return {flag: getattr(usual, flag) for flag in FLAGS.values()}
-
-
