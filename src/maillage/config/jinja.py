@@ -19,8 +19,8 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 import maillage
+from maillage.kernel import instance
 from maillage.kernel.identifiers import format_phone
-from maillage.kernel.models import Instance
 from maillage.kernel.pages import is_fragment
 from maillage.kernel.permissions import Permission
 
@@ -240,12 +240,12 @@ def is_demo() -> bool:
     """The mark of this database, read once: it never changes after the first migration."""
     if "demo" not in _mark:
         try:
-            row = Instance.objects.values_list("is_demo", flat=True).first()
+            row = instance.current()
         except DatabaseError:  # not migrated, or down: the page that says so must still be drawn
             return False
         if row is None:
             return False
-        _mark["demo"] = row
+        _mark["demo"] = row.is_demo
     return _mark["demo"]
 
 
@@ -277,6 +277,7 @@ def _navigation(request, actor, cpts) -> list[Entry]:
 
 def _links(actor, cpts) -> dict[str, str]:
     names = {"home": "home:start", "seats": "home:seats", "shortcuts": "accounts:shortcuts"}
+    names |= {"account": "accounts:account"}
     names |= {"login": "account_login", "logout": "account_logout"}
     names |= {"password": "account_change_password", "mfa": "mfa_index"}
     links = {key: address(name) for key, name in names.items()}

@@ -4,6 +4,7 @@ from contextlib import ExitStack
 
 from django.conf import settings
 from django.http import Http404
+from django.utils import timezone
 from django_scopes import scope
 
 from maillage.accounts import queries
@@ -50,6 +51,8 @@ class TenantMiddleware:
             raise Http404
         request.actor, request.cpts = actor, actor.seat.cpts
         request.tenant_scope.enter_context(scope(cpts=request.cpts))
+        request.tenant_scope.enter_context(timezone.override(request.cpts.zone))
+        return
 
     def process_exception(self, request, error):
         if isinstance(error, DomainError):

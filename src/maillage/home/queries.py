@@ -1,6 +1,7 @@
 """What the health page tells; and, for other pages of the house, reads across every app."""
 
 import datetime as dt
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import DatabaseError, connection
@@ -9,7 +10,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 import maillage
-from maillage.accounts.models import Notice
+from maillage.accounts.models import Notice, Seat
 from maillage.kernel import instance
 from maillage.kernel.models import Beat
 
@@ -66,3 +67,9 @@ def health() -> tuple[dict[str, Any], int]:
     if not silent:
         state["status"] = "ok"
     return state, 503 if silent else 200
+
+
+def seat_labels(seat_ids: Iterable[int | None]) -> dict[int, str]:
+    """Who holds each seat, for the data-protection officer's reading of the journal."""
+    seats = Seat.objects.filter(pk__in={pk for pk in seat_ids if pk}).select_related("user")
+    return {seat.pk: f"{seat.user} ({seat.get_role_display()})" for seat in seats}

@@ -1,0 +1,127 @@
+"""The first page of each role, the journal, and the pages that say no."""
+
+from django.core.paginator import Paginator
+from django.http import JsonResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+
+from maillage.accounts import queries as accounts
+from maillage.accounts.enums import Role
+from maillage.availability import queries as availability
+from maillage.home import queries
+from maillage.kernel import instance, journal
+from maillage.kernel.models import JournalLine
+from maillage.kernel.pages import Access, is_fragment, page, render_page
+from maillage.kernel.permissions import Permission
+from maillage.snp import queries as snp
+from maillage.snp.rules import can_see_identity
+from maillage.territory import queries as territory
+
+LINES_PER_PAGE = 50
+
+
+@page(Access.PUBLIC)
+def health(request):
+    state, status = queries.health()
+    return JsonResponse(state, status=status, json_dumps_params={"ensure_ascii": False})
+
+
+@page(Access.PUBLIC)
+def start(request):
+    """The door: to log in, to the one seat, or to the choice of seats."""
+    if not request.user.is_authenticated:
+        demo = instance.current()
+        return redirect("accounts:demo" if demo and demo.is_demo else "account_login")
+    seats = accounts.seats_of(request.user)[:2]
+    if len(seats) == 1:
+        return redirect("home:cpts", cpts=seats[0].cpts.slug)
+    return redirect("home:seats")
+
+
+@page(Access.SIGNED_IN)
+def seats(request):
+    return render_page(request, "home/seats.html", {"seats": accounts.seats_of(request.user)})
+
+
+@page(Permission.HOME)
+def cpts_home(request):
+    """The dispatcher's is the board; a professional's fits a phone; the others say what is theirs."""
+    role = request.actor.seat.role
+    if role == Role.DISPATCHER:
+        return redirect("snp:board", cpts=request.cpts.slug)
+    if role == Role.PROFESSIONAL:
+        return my_day(request)
+    today = timezone.localdate()
+    context = {
+        "population": territory.population_of(request.cpts, today),
+        "follow": None,
+        "professionals": [],
+    }
+    if request.actor.may(Permission.SNP_COUNTS, request.cpts):
+        context["follow"] = snp.follow_up(request.cpts, now=timezone.now())
+    if role == Role.SECRETARY:
+        context["professionals"] = availability.editable_professionals(request.user.pk)
+    return render_page(request, "home/role.html", context)
+
+
+def my_day(request):
+    """What waits for an answer, what is accepted, and « je peux prendre un patient »."""
+    now = timezone.now()
+    professional = availability.professional_of(request.user.pk)
+    cards = []
+    if professional is not None:
+        for proposal in snp.to_do_for(professional, request.cpts, now=now):
+            cards.append((proposal, can_see_identity(request.actor, proposal)))
+    journal.record_read(
+        "home.my_day",
+        by=request.actor,
+        cpts=request.cpts,
+        residents=[p.care_request.resident_id for p, is_open in cards if is_open],
+        purpose="soins du patient accepté",
+    )
+    context = {
+        "professional": professional,
+        "cards": [
+            {"proposal": p, "identity": is_open, "slot": snp.slot_text(p.booking.slot)}
+            for p, is_open in cards
+        ],
+        "quick": availability.quick_state(professional, now) if professional else None,
+    }
+    return render_page(request, "home/my_day.html", context)
+
+
+@page(Permission.JOURNAL_VIEW)
+def journal_page(request):
+    """Acts and readings, newest first: opaque ids only, as they were written."""
+    lines = JournalLine.objects.visible_to(request.actor).order_by("-at", "-pk")
+    kind = request.GET.get("nature", "")
+    if kind in JournalLine.Kind.values:
+        lines = lines.filter(kind=kind)
+    shown = Paginator(lines, LINES_PER_PAGE).get_page(request.GET.get("page"))
+    seats = queries.seat_labels(line.seat_id for line in shown)
+    return render_page(
+        request,
+        "home/journal.html",
+        {"lines": shown, "seats": seats, "kind": kind, "kinds": JournalLine.Kind.choices},
+    )
+
+
+def refused(request, error, status: int):
+    """An expected refusal, in a sentence: a fragment for HTMX, a page otherwise."""
+    if is_fragment(request):
+        return render(
+            request, "kernel/_error.html", {"message": str(error)}, status=status, using="jinja2"
+        )
+    title = "Accès refusé" if status == 403 else "Ce n'est pas possible"
+    context = {"title": title, "message": str(error), "back": request.headers.get("Referer", "")}
+    return render(request, "kernel/error.html", context, status=status, using="jinja2")
+
+
+def csrf_failure(request, reason=""):
+    """The form is too old, or its cookie is gone."""
+    context = {
+        "title": "Cette page a expiré",
+        "message": "Rechargez la page, puis recommencez. Si cela continue, reconnectez-vous.",
+        "back": request.get_full_path(),
+    }
+    return render(request, "kernel/error.html", context, status=403, using="jinja2")

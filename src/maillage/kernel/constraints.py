@@ -18,7 +18,9 @@ class TenantForeignKey(models.BaseConstraint):
 
     def __init__(self, *, field: str, name: str) -> None:
         self.field = field
-        super().__init__(name=name, violation_error_message="L'objet lié appartient à une autre CPTS.")
+        super().__init__(
+            name=name, violation_error_message="L'objet lié appartient à une autre CPTS."
+        )
 
     def _sql(self, model: type[models.Model], schema_editor: Any) -> str:
         quote = schema_editor.quote_name

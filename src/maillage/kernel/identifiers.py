@@ -63,7 +63,7 @@ def phone_digits(text: str) -> str | None:
 
 
 def format_phone(digits: str) -> str:
-    """"03 85 00 00 00" for ten digits; anything else unchanged."""
+    """ "03 85 00 00 00" for ten digits; anything else unchanged."""
     if re.fullmatch(r"0[0-9]{9}", digits):
         return "\u00a0".join(digits[i : i + 2] for i in range(0, 10, 2))
     return digits

@@ -532,7 +532,9 @@ class HandOver(OfCpts):
             TenantForeignKey(field="confirmed_by", name="hand_over_confirmed_by_same_cpts"),
             models.CheckConstraint(
                 condition=Q(confirmed_at=None, confirmed_by=None, taken_over_by="")
-                | (Q(confirmed_at__isnull=False, confirmed_by__isnull=False) & ~Q(taken_over_by="")),
+                | (
+                    Q(confirmed_at__isnull=False, confirmed_by__isnull=False) & ~Q(taken_over_by="")
+                ),
                 name="hand_over_confirmed_all_or_nothing",
             ),
         ]

@@ -46,9 +46,7 @@ ALERT_AFTER = {
 
 
 @transaction.atomic
-def inform_patient(
-    *, by: Actor, care_request: CareRequest, means: str, result: str
-) -> CareRequest:
+def inform_patient(*, by: Actor, care_request: CareRequest, means: str, result: str) -> CareRequest:
     """Note a try at telling the patient. An SMS is queued here, on a number it may go to.
 
     Raises NotAllowed, InvalidTransition, Incomplete.
@@ -105,7 +103,9 @@ def record_outcome(*, by: Actor, care_request: CareRequest, honoured: bool) -> C
     Raises NotAllowed, InvalidTransition.
     """
     if not can_record_outcome(by, care_request):
-        raise NotAllowed("L'issue est notée par la régulation ou par le professionnel qui a accepté.")
+        raise NotAllowed(
+            "L'issue est notée par la régulation ou par le professionnel qui a accepté."
+        )
     care_request = lock(care_request)
     wanted = CareRequestStatus.HONOURED if honoured else CareRequestStatus.MISSED
     if care_request.status == wanted:

@@ -1,7 +1,7 @@
 """A request comes in: signs first, then who, where, why."""
 
+import datetime as dt
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -12,6 +12,7 @@ from maillage.kernel import journal, pulse
 from maillage.kernel.errors import DomainError, NotAllowed
 from maillage.kernel.identifiers import phone_digits
 from maillage.kernel.permissions import Actor
+from maillage.residents.actions import record_resident
 from maillage.residents.models import Resident
 from maillage.snp.actions.life import Incomplete, check_desk, lock, move, save, tell
 from maillage.snp.enums import (
@@ -34,9 +35,19 @@ class SignsNotValidated(DomainError):
     """No list of signs is in force: the desk cannot take a request."""
 
 
+COPIED = (
+    *("form_key", "channel", "profession", "speciality", "reason", "note", "age_band"),
+    *("caller_name", "sms_allowed", "usual_doctor", "can_travel", "kind", "commune"),
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intake:
-    """What a call says. `red_flag` stops everything: then only `phone` and `commune` are needed."""
+    """What a call says. `red_flag` stops everything: then only `phone` and `commune` are needed.
+
+    The patient: `resident` when known, else a name to record (`is_sure` once the likely doubles were
+    shown and set aside), else nobody yet.
+    """
 
     form_key: str
     phone: str
@@ -52,6 +63,10 @@ class Intake:
     caller_name: str = ""
     sms_allowed: bool = False
     resident: Resident | None = None
+    family_name: str = ""
+    given_name: str = ""
+    birth_date: dt.date | None = None
+    is_sure: bool = False
     usual_doctor: Professional | None = None
     can_travel: bool = True
     kind: str = ""
@@ -95,7 +110,7 @@ def create_care_request(*, by: Actor, cpts: Cpts, intake: Intake) -> CareRequest
     """Take a request, or hand it to the 15 at once when a sign is ticked.
 
     The same form sent twice gives the same request. Raises NotAllowed, SignsNotValidated,
-    OutOfHours, Incomplete.
+    OutOfHours, Incomplete, LikelyDouble.
     """
     phone = _check(by, cpts, intake)
     number = next_number(cpts)  # its lock also queues two copies of one form
@@ -103,15 +118,10 @@ def create_care_request(*, by: Actor, cpts: Cpts, intake: Intake) -> CareRequest
     if sent_before is not None:
         return sent_before
     now = timezone.now()
-    values: dict[str, Any] = {
-        name: getattr(intake, name)
-        for name in (
-            "form_key channel profession speciality reason note age_band caller_name sms_allowed "
-            "resident usual_doctor can_travel kind commune"
-        ).split()
-    }
-    if values["usual_doctor"] is None and intake.resident is not None:
-        values["usual_doctor"] = intake.resident.usual_doctor
+    resident = _resident(by, cpts, intake, phone)
+    values = {name: getattr(intake, name) for name in COPIED}
+    if values["usual_doctor"] is None and resident is not None:
+        values["usual_doctor"] = resident.usual_doctor
     care_request = CareRequest(
         cpts=cpts,
         number=number,
@@ -120,6 +130,7 @@ def create_care_request(*, by: Actor, cpts: Cpts, intake: Intake) -> CareRequest
         flags_checked_at=now,
         flags_checked_by_id=by.seat_id,
         phone=phone,
+        resident=resident,
         taken_by_id=by.seat_id,
         taken_at=now if by.seat_id else None,
         status=CareRequestStatus.HANDED_OVER if intake.red_flag else CareRequestStatus.NEW,
@@ -130,17 +141,42 @@ def create_care_request(*, by: Actor, cpts: Cpts, intake: Intake) -> CareRequest
     care_request.save()
     channel = Channel(intake.channel).label
     if intake.red_flag is None:
-        tell(care_request, EventKind.CREATED, f"Demande reçue ({channel}). Aucun signe d'alerte.", by=by)
+        tell(
+            care_request,
+            EventKind.CREATED,
+            f"Demande reçue ({channel}). Aucun signe d'alerte.",
+            by=by,
+        )
     else:
         tell(care_request, EventKind.CREATED, f"Appel reçu ({channel}).", by=by)
         _hand_over(care_request, intake.red_flag, by)
     if care_request.agreement_at:
         tell(care_request, EventKind.AGREEMENT, _agreement_text(care_request), by=by)
-    journal.record(
-        "snp.created", care_request, by=by, cpts=cpts, red_flag=bool(intake.red_flag)
-    )
+    journal.record("snp.created", care_request, by=by, cpts=cpts, red_flag=bool(intake.red_flag))
     pulse.bump(cpts.pk)
     return care_request
+
+
+def _resident(by: Actor, cpts: Cpts, intake: Intake, phone: str) -> Resident | None:
+    """Who it is for: somebody known, a new record, or nobody yet (an anonymous request)."""
+    if intake.resident is not None:
+        if intake.resident.cpts_id != cpts.pk:
+            raise Incomplete("Cet habitant n'est pas connu de votre CPTS.")
+        return intake.resident
+    if not intake.family_name.strip():
+        return None
+    return record_resident(
+        by=by,
+        cpts=cpts,
+        is_sure=intake.is_sure,
+        family_name=intake.family_name,
+        given_name=intake.given_name,
+        birth_date=intake.birth_date,
+        commune=intake.commune,
+        # A caller's number is not the patient's.
+        phone=phone if intake.sms_allowed else "",
+        usual_doctor=intake.usual_doctor,
+    )
 
 
 def _agree(care_request: CareRequest, giver: str, by: Actor) -> None:
@@ -185,19 +221,47 @@ def record_agreement(*, by: Actor, care_request: CareRequest, giver: str) -> Car
 
 
 @transaction.atomic
-def name_resident(*, by: Actor, care_request: CareRequest, resident: Resident) -> CareRequest:
-    """Say who the request is for. Raises NotAllowed, Incomplete (a neighbour's resident)."""
+def name_resident(
+    *,
+    by: Actor,
+    care_request: CareRequest,
+    resident: Resident | None = None,
+    family_name: str = "",
+    given_name: str = "",
+    birth_date: dt.date | None = None,
+    is_sure: bool = False,
+) -> CareRequest:
+    """Say who the request is for: somebody known, else a new record.
+
+    Raises NotAllowed, LikelyDouble, Incomplete (no name, or a neighbour's resident).
+    """
     check_desk(by, care_request)
     care_request = lock(care_request)
-    if resident.cpts_id != care_request.cpts_id:
-        raise Incomplete("Cet habitant n'est pas connu de votre CPTS.")
-    care_request.resident = resident
-    if resident.usual_doctor_id:
-        care_request.usual_doctor_id = resident.usual_doctor_id
+    if resident is None and not family_name.strip():
+        raise Incomplete("Indiquez le nom du patient.")
+    named = Intake(
+        form_key="",
+        phone=care_request.phone,
+        commune=care_request.commune,
+        resident=resident,
+        family_name=family_name,
+        given_name=given_name,
+        birth_date=birth_date,
+        is_sure=is_sure,
+        sms_allowed=care_request.sms_allowed,
+        usual_doctor=care_request.usual_doctor,
+    )
+    care_request.resident = _resident(by, care_request.cpts, named, care_request.phone)
+    if care_request.resident.usual_doctor_id:
+        care_request.usual_doctor_id = care_request.resident.usual_doctor_id
     save(care_request)
     tell(care_request, EventKind.CHANGED, "Patient nommé.", by=by)
     journal.record(
-        "snp.named", care_request, by=by, cpts=care_request.cpts_id, resident=resident.pk
+        "snp.named",
+        care_request,
+        by=by,
+        cpts=care_request.cpts_id,
+        resident=care_request.resident_id,
     )
     pulse.bump(care_request.cpts_id)
     return care_request

@@ -43,12 +43,16 @@ def tell_booked(proposal: Proposal, *, by: Actor) -> None:
 
 
 def tell_withdrawn(proposal: Proposal, *, by: Actor) -> None:
-    body = f"{proposal.cpts} : une demande qui vous attendait a été retirée. Votre créneau est libre."
+    body = (
+        f"{proposal.cpts} : une demande qui vous attendait a été retirée. Votre créneau est libre."
+    )
     _to_professional(proposal, "withdrawn", "Une demande retirée", body, by=by)
 
 
 @transaction.atomic
-def queue_patient_sms(*, by: Actor, care_request: CareRequest, proposal: Proposal, attempt: int) -> None:
+def queue_patient_sms(
+    *, by: Actor, care_request: CareRequest, proposal: Proposal, attempt: int
+) -> None:
     """Day, hour, street address: no name, no profession, no reason."""
     queue_notice(
         by=by,

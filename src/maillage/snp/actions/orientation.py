@@ -60,7 +60,9 @@ def _expiry(slot: Slot, settings: DeskSettings, now: dt.datetime) -> dt.datetime
     return min(wanted, slot.ends_at if slot.is_window else slot.starts_at)
 
 
-def _new_proposal(care_request: CareRequest, slot: Slot, candidate: Candidate, **values) -> Proposal:
+def _new_proposal(
+    care_request: CareRequest, slot: Slot, candidate: Candidate, **values
+) -> Proposal:
     return Proposal.objects.create(
         cpts_id=care_request.cpts_id,
         care_request=care_request,
@@ -326,5 +328,3 @@ def reorient(*, by: Actor, care_request: CareRequest, why: str = "") -> CareRequ
     journal.record("snp.reoriented", care_request, by=by, cpts=care_request.cpts_id)
     pulse.bump(care_request.cpts_id)
     return care_request
-
-

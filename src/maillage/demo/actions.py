@@ -1,0 +1,326 @@
+"""The demonstration: real territories, fictitious people, stories told by calling the actions."""
+
+import datetime as dt
+import random
+from collections.abc import Callable
+from itertools import cycle, islice
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+from django_scopes import scope
+
+from maillage.accounts.actions import create_user
+from maillage.accounts.enums import Role, SeatState
+from maillage.accounts.models import Seat, User
+from maillage.accounts.rules import SYSTEM, SeatActor
+from maillage.availability.actions import choose_visibility, roll_horizon
+from maillage.availability.enums import Audience, BookingMode
+from maillage.availability.models import Slot, WeeklyPeriod
+from maillage.demo.enums import (
+    FAMILY_NAMES,
+    GIVEN_NAMES,
+    MAIN,
+    MAIN_COMMUNES,
+    ROLES,
+    SMALL_STAFF,
+    STAFF,
+    STORIES,
+)
+from maillage.directory.actions import (
+    add_many_to_cpts,
+    delegate,
+    link_account,
+    record_professionals,
+)
+from maillage.directory.enums import LinkMethod, PlaceRow, Profession, ProfessionalRow
+from maillage.directory.models import Place, Professional
+from maillage.kernel import instance
+from maillage.kernel.identifiers import fold, luhn_is_valid
+from maillage.kernel.permissions import Actor
+from maillage.snp import actions as snp
+from maillage.snp.forms import parse_hours
+from maillage.snp.gateway import proposed_settings
+from maillage.snp.models import CareRequest, CareRequestEvent
+from maillage.snp.queries import matching_for
+from maillage.territory.actions import create_cpts, load_extract, record_population, set_perimeter
+from maillage.territory.gateway import read_extract, read_territories
+from maillage.territory.models import Commune, Cpts
+
+SEED = 20260101
+Step = Callable[[str], None]
+
+
+def fictitious_rpps(number: int) -> str:
+    """The number-th RPPS beginning with 9999 whose key is wrong: it can be nobody's."""
+    digits = f"9999{number:07}"
+    return digits if not luhn_is_valid(digits) else f"9999{number + 5_000_000:07}"
+
+
+@transaction.atomic
+def build_demo(*, by: Actor, step: Step = lambda name: None) -> dict[str, int]:
+    """Fill an empty database. `step` is told each stage. Returns counts. Raises DomainError."""
+    instance.declare(is_demo=True)
+    step("Communes des territoires")
+    load_extract(by=SYSTEM, extract=read_extract())
+    draw = random.Random(SEED)  # noqa: S311 - a fixed seed on purpose
+    names = cycle(
+        (given, family)
+        for family, given in zip(FAMILY_NAMES * 26, cycle(GIVEN_NAMES), strict=False)
+    )
+    numbers = iter(range(1, 100_000))
+    for facts in read_territories():
+        step(facts.name)
+        cpts = create_cpts(by=SYSTEM, slug=facts.slug, name=facts.name, finess=facts.finess)
+        with scope(cpts=cpts):
+            set_perimeter(
+                by=SYSTEM,
+                cpts=cpts,
+                communes=facts.communes,
+                from_on=facts.from_on,
+                source=facts.perimeter_source,
+                note=facts.perimeter_note,
+            )
+            if facts.population is not None:
+                record_population(
+                    by=SYSTEM,
+                    cpts=cpts,
+                    population=facts.population,
+                    year=facts.population_year,
+                    source=facts.population_source,
+                    note=facts.population_note,
+                )
+            staff = STAFF if cpts.slug == MAIN else SMALL_STAFF
+            _open_desk(cpts)
+            professionals = _people(cpts, staff, names, numbers, draw)
+            _weeks(professionals, draw)
+            _seats(cpts, professionals)
+    step("Créneaux des quatorze jours")
+    roll_horizon(by=SYSTEM)
+    main = Cpts.objects.get(slug=MAIN)
+    step("Demandes en cours")
+    with scope(cpts=main):
+        _stories(main)
+    return {
+        "cpts": Cpts.objects.count(),
+        "professionals": Professional.objects.count(),
+        "slots": Slot.objects.count(),
+        "accounts": User.objects.count(),
+    }
+
+
+def _open_desk(cpts: Cpts) -> None:
+    proposed = proposed_settings()
+    snp.set_desk(
+        by=SYSTEM,
+        cpts=cpts,
+        values=proposed.values,
+        hours=parse_hours(proposed.hours),
+        source=f"Démonstration. {proposed.source}"[:200],
+        valid_from=timezone.now() - dt.timedelta(days=30),
+    )
+    snp.validate_red_flags(
+        by=SYSTEM,
+        cpts=cpts,
+        labels=proposed.example_signs,
+        validated_by="Dr Exemple Démonstration (personne fictive)",
+        validated_on=timezone.localdate(),
+        is_example=True,
+        valid_from=timezone.now() - dt.timedelta(days=30),
+    )
+
+
+def _people(cpts: Cpts, staff, names, numbers, draw: random.Random) -> list[Professional]:
+    codes = list(Commune.objects.in_cpts(cpts, timezone.localdate()).values_list("pk", flat=True))
+    where = cycle([code for code in MAIN_COMMUNES if code in codes] or codes)
+    rows = []
+    for profession, speciality, count, age_from, age_to, office, home, remote in staff:
+        for given, family in islice(names, count):
+            number = next(numbers)
+            rows.append(
+                ProfessionalRow(
+                    rpps=fictitious_rpps(number),
+                    given_name=given,
+                    family_name=family,
+                    profession=profession,
+                    speciality=speciality,
+                    phone=f"063998{number % 10000:04}",
+                    email=f"{fold(given)}.{fold(family)}.{number}@cabinet.example".replace(
+                        " ", "-"
+                    ),
+                    age_from=age_from,
+                    age_to=age_to,
+                    does_office=office,
+                    does_home=home and draw.random() < 0.6,
+                    does_remote=remote,
+                    languages=("en",) if draw.random() < 0.3 else (),
+                    places=(
+                        PlaceRow(
+                            insee=next(where),
+                            name="Cabinet (fictif)",
+                            address=f"{draw.randint(1, 60)} rue de la Démonstration",
+                            phone=f"035301{number % 10000:04}",
+                        ),
+                    ),
+                )
+            )
+    professionals = record_professionals(by=SYSTEM, rows=rows)
+    add_many_to_cpts(
+        by=SYSTEM,
+        cpts=cpts,
+        professionals=professionals,
+        joined_on=timezone.localdate() - dt.timedelta(days=400),
+    )
+    return professionals
+
+
+def _weeks(professionals: list[Professional], draw: random.Random) -> None:
+    """Visibility through its action; the weeks at once, the horizon is then rolled for everybody."""
+    today = timezone.localdate()
+    places = dict(
+        Place.objects.filter(professional__in=professionals, is_main=True).values_list(
+            "professional", "pk"
+        )
+    )
+    periods = []
+    for number, professional in enumerate(professionals):
+        cpts_ids = professional.cpts_records.values_list("cpts", flat=True)
+        choose_visibility(
+            by=SYSTEM,
+            professional=professional,
+            audiences={Audience.SNP, Audience.CPTS},
+            given=dict.fromkeys(cpts_ids, (True, True)),
+        )
+        for weekday in range(7):
+            # One in three also opens at the weekend, so that a demonstration never looks empty.
+            if weekday >= 5 and number % 3:
+                continue
+            start = draw.choice((8, 9, 10, 13, 14)) * 60 + draw.choice((0, 20, 40))
+            bookable = draw.random() < 0.3
+            periods.append(
+                WeeklyPeriod(
+                    professional=professional,
+                    place_id=places[professional.pk],
+                    weekday=weekday,
+                    starts_minute=start,
+                    ends_minute=start + draw.choice((60, 120, 180)),
+                    slot_minutes=20,
+                    capacity=1,
+                    kind="office",
+                    mode=BookingMode.BOOKABLE if bookable else BookingMode.ON_AGREEMENT,
+                    from_on=today - dt.timedelta(days=7),
+                    for_snp=True,
+                    for_cpts=True,
+                )
+            )
+    WeeklyPeriod.objects.bulk_create(periods)
+
+
+def _seat(cpts: Cpts, role: str, email: str, given: str, family: str) -> Seat:
+    user = create_user(by=SYSTEM, email=email, given_name=given, family_name=family, is_demo=True)
+    return Seat.objects.create(
+        cpts=cpts,
+        user=user,
+        role=role,
+        state=SeatState.ACTIVE,
+        starts_on=timezone.localdate() - dt.timedelta(days=30),
+    )
+
+
+def _seats(cpts: Cpts, professionals: list[Professional]) -> None:
+    host = f"{cpts.slug}.example"
+    roles = ROLES if cpts.slug == MAIN else [ROLES[0], *ROLES[2:4]]
+    seats = {
+        role: _seat(cpts, role, f"{name}@{host}", given, family)
+        for role, name, given, family in reversed(roles)
+    }
+    doctors = [p for p in professionals if p.profession == Profession.DOCTOR]
+    nurses = [p for p in professionals if p.profession == Profession.NURSE]
+    for professional in [*doctors[:3], *nurses[:1]]:
+        seat = _seat(
+            cpts,
+            Role.PROFESSIONAL,
+            professional.email,
+            professional.given_name,
+            professional.family_name,
+        )
+        link_account(by=SYSTEM, user=seat.user, professional=professional, method=LinkMethod.DEMO)
+    if Role.SECRETARY in seats:
+        for professional in doctors[:2]:
+            delegate(
+                by=SYSTEM,
+                professional=professional,
+                secretary=seats[Role.SECRETARY].user,
+                from_on=timezone.localdate() - dt.timedelta(days=30),
+            )
+
+
+def _stories(cpts: Cpts) -> None:
+    """Requests in every state, received some minutes ago."""
+    seat = Seat.objects.select_related("user", "cpts").get(
+        cpts=cpts, user__email=f"regulation@{cpts.slug}.example"
+    )
+    desk = SeatActor(seat)
+    people = cycle(zip(GIVEN_NAMES[5:], reversed(FAMILY_NAMES), strict=False))
+    for number, story in enumerate(STORIES):
+        minutes, reason, age_band, insee, channel, note, state = story
+        given, family = next(people)
+        is_named = number % 3 != 2
+        care_request = snp.create_care_request(
+            by=desk,
+            cpts=cpts,
+            intake=snp.Intake(
+                form_key=f"demo-{number}",
+                phone=f"063998{9000 + number:04}",
+                commune=Commune.objects.get(pk=insee),
+                channel=channel,
+                reason=reason,
+                age_band=age_band,
+                note=note,
+                family_name=family if is_named else "",
+                given_name=given if is_named else "",
+                sms_allowed=is_named,
+                agreement_from="patient" if is_named else "",
+                out_of_hours_seen=True,
+            ),
+        )
+        _go_on(desk, care_request, state)
+        _back_date(care_request, dt.timedelta(minutes=minutes))
+
+
+def _go_on(desk: Actor, care_request: CareRequest, state: str) -> None:
+    if state == "new":
+        return
+    if state == "cancelled":
+        snp.cancel(by=desk, care_request=care_request, cancelled_by="patient")
+        return
+    wanted = BookingMode.ON_AGREEMENT
+    slot_id = next(
+        (
+            slot.id
+            for candidate in matching_for(care_request).ranked
+            for slot in candidate.slots
+            if slot.mode == wanted
+        ),
+        None,
+    )
+    if slot_id is None:
+        return
+    slot = Slot.objects.select_related("place__commune").get(pk=slot_id)
+    proposal = snp.propose(by=desk, care_request=care_request, slot=slot)
+    if state == "proposed":
+        return
+    snp.accept_proposal(by=desk, proposal=proposal)
+    if state == "accepted":
+        return
+    snp.inform_patient(by=desk, care_request=care_request, means="phone", result="reached")
+    if state in {"honoured", "missed"}:
+        snp.record_outcome(by=desk, care_request=care_request, honoured=state == "honoured")
+
+
+def _back_date(care_request: CareRequest, age: dt.timedelta) -> None:
+    """A story happened before the demonstration was loaded; only the demo writes this."""
+    CareRequest.objects.filter(pk=care_request.pk).update(
+        received_at=F("received_at") - age, flags_checked_at=F("flags_checked_at") - age
+    )
+    CareRequestEvent.objects.filter(care_request=care_request).update(at=F("at") - age)

@@ -1,0 +1,292 @@
+from django import forms
+
+from maillage.directory.enums import CareKind, Profession
+from maillage.kernel.identifiers import phone_digits
+from maillage.snp.enums import (
+    AgeBand,
+    AgreementGiver,
+    CancelledBy,
+    Channel,
+    InformMeans,
+    InformResult,
+    Reason,
+    RefusalReason,
+)
+from maillage.snp.models import DeskSettings
+
+NONE_OF_THESE = "none"
+
+
+class PhoneField(forms.CharField):
+    """A French or international number; gives its digits."""
+
+    def __init__(self, **kwargs):
+        kwargs.setdefault("label", "Téléphone à rappeler")
+        super().__init__(
+            max_length=25,
+            widget=forms.TextInput(
+                attrs={"type": "tel", "autocomplete": "off", "inputmode": "tel"}
+            ),
+            **kwargs,
+        )
+
+    def clean(self, value):
+        value = super().clean(value)
+        if not value:
+            return ""
+        digits = phone_digits(value)
+        if digits is None:
+            raise forms.ValidationError(
+                "Ce n'est pas un numéro de téléphone. Exemple : 03 85 00 00 00."
+            )
+        return digits
+
+
+def set_doubles(fields, doubles) -> None:
+    """Offer the residents who may be the same person; ask nothing when there is none."""
+    if not doubles:
+        del fields["resident"]
+        return
+
+    def label(resident) -> str:
+        born = f", né(e) le {resident.birth_date:%d/%m/%Y}" if resident.birth_date else ""
+        return f"{resident}{born}"
+
+    fields["resident"].choices = [
+        *((str(each.pk), label(each)) for each in doubles),
+        ("", "Aucune de ces personnes : créer une fiche"),
+    ]
+
+
+class SignsForm(forms.Form):
+    """Red flags first: one sign, or none of them."""
+
+    sign = forms.ChoiceField(
+        label="Y a-t-il un de ces signes ?",
+        widget=forms.RadioSelect,
+        error_messages={
+            "required": "Posez la question : cochez un signe, ou « aucun de ces signes »."
+        },
+    )
+
+    def __init__(self, *args, flags, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.flags = {str(flag.pk): flag for flag in flags}
+        self.fields["sign"].choices = [
+            *((key, flag.label) for key, flag in self.flags.items()),
+            (NONE_OF_THESE, "Aucun de ces signes"),
+        ]
+
+    @property
+    def red_flag(self):
+        return self.flags.get(self.cleaned_data["sign"])
+
+
+class CareRequestForm(SignsForm):
+    """One call. Only the phone and the commune are needed when a sign is ticked."""
+
+    form_key = forms.CharField(widget=forms.HiddenInput, max_length=36)
+    out_of_hours_seen = forms.BooleanField(
+        label="J'ai lu la consigne à l'appelant : en dehors des heures, c'est le 15 (ou le 112).",
+        required=False,
+    )
+    phone = PhoneField()
+    commune = forms.ChoiceField(
+        label="Commune du patient", error_messages={"required": "Choisissez la commune."}
+    )
+    profession = forms.ChoiceField(
+        label="Professionnel demandé", choices=Profession.choices, initial=Profession.DOCTOR
+    )
+    reason = forms.ChoiceField(
+        label="Motif", choices=[("", "Choisir…"), *Reason.choices], required=False
+    )
+    note = forms.CharField(
+        label="Précision",
+        max_length=200,
+        required=False,
+        help_text="Courte, sans nom ni diagnostic.",
+    )
+    age_band = forms.ChoiceField(
+        label="Âge", choices=AgeBand.choices, widget=forms.RadioSelect, required=False
+    )
+    channel = forms.ChoiceField(
+        label="Qui appelle", choices=Channel.choices, initial=Channel.PATIENT
+    )
+    caller_name = forms.CharField(label="Nom de l'appelant", max_length=80, required=False)
+    sms_allowed = forms.BooleanField(
+        label="Le numéro est celui du patient, ou l'appelant accepte un SMS", required=False
+    )
+    can_travel = forms.BooleanField(
+        label="Le patient peut se déplacer", required=False, initial=True
+    )
+    kind = forms.ChoiceField(
+        label="Lieu de soin",
+        choices=[("", "Cabinet ou visite"), *CareKind.choices],
+        required=False,
+    )
+    agreement_from = forms.ChoiceField(
+        label="Accord oral de mise en relation",
+        choices=[("", "Pas encore demandé"), *AgreementGiver.choices],
+        required=False,
+        help_text="Sans accord, l'identité n'est montrée à personne.",
+    )
+    family_name = forms.CharField(label="Nom du patient", max_length=80, required=False)
+    given_name = forms.CharField(label="Prénom", max_length=80, required=False)
+    birth_date = forms.DateField(
+        label="Date de naissance", required=False, widget=forms.DateInput(attrs={"type": "date"})
+    )
+    resident = forms.ChoiceField(label="Déjà connu ?", required=False, widget=forms.RadioSelect)
+    usual_doctor = forms.ChoiceField(label="Médecin traitant", required=False)
+
+    def __init__(self, *args, communes, doctors, doubles=(), **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["commune"].choices = [("", "Choisir…"), *communes]
+        self.fields["usual_doctor"].choices = [("", "Inconnu ou hors annuaire"), *doctors]
+        set_doubles(self.fields, doubles)
+
+    def clean(self):
+        data = super().clean()
+        if data.get("sign") == NONE_OF_THESE:
+            for name, sentence in (
+                ("reason", "Choisissez le motif."),
+                ("age_band", "Indiquez l'âge."),
+            ):
+                if not data.get(name):
+                    self.add_error(name, sentence)
+        if (data.get("given_name") or data.get("birth_date")) and not data.get("family_name"):
+            self.add_error("family_name", "Indiquez le nom, ou laissez la demande anonyme.")
+        return data
+
+
+class PatientForm(forms.Form):
+    """Who a request is for."""
+
+    family_name = forms.CharField(label="Nom", max_length=80)
+    given_name = forms.CharField(label="Prénom", max_length=80, required=False)
+    birth_date = forms.DateField(
+        label="Date de naissance", required=False, widget=forms.DateInput(attrs={"type": "date"})
+    )
+    resident = forms.ChoiceField(label="Déjà connu ?", required=False, widget=forms.RadioSelect)
+
+    def __init__(self, *args, doubles=(), **kwargs):
+        super().__init__(*args, **kwargs)
+        set_doubles(self.fields, doubles)
+
+
+class AgreementForm(forms.Form):
+    giver = forms.ChoiceField(
+        label="Qui a donné son accord ?", choices=AgreementGiver.choices, widget=forms.RadioSelect
+    )
+
+
+class InformForm(forms.Form):
+    means = forms.ChoiceField(choices=InformMeans.choices)
+    result = forms.ChoiceField(choices=InformResult.choices)
+
+
+class OutcomeForm(forms.Form):
+    outcome = forms.ChoiceField(choices=[("honoured", "honoré"), ("missed", "non honoré")])
+
+
+class CancelForm(forms.Form):
+    cancelled_by = forms.ChoiceField(
+        label="Qui annule ?", choices=CancelledBy.choices, widget=forms.RadioSelect
+    )
+
+
+class ConfirmForm(forms.Form):
+    taken_over_by = forms.CharField(
+        label="Qui, au 15, a repris l'appel ?",
+        max_length=120,
+        help_text="Nom ou fonction : « ARM », « médecin régulateur ».",
+        error_messages={"required": "Indiquez qui a repris l'appel."},
+    )
+
+
+class RefusalForm(forms.Form):
+    reason = forms.ChoiceField(
+        label="Pourquoi ?",
+        choices=RefusalReason.choices,
+        widget=forms.RadioSelect,
+        error_messages={"required": "Choisissez une raison dans la liste."},
+    )
+
+
+class DeskForm(forms.ModelForm):
+    """How the desk works: a new dated row. Hours are written as "lundi 8:00-20:00", one a line."""
+
+    hours = forms.CharField(
+        label="Heures d'ouverture",
+        widget=forms.Textarea(attrs={"rows": 7}),
+        help_text="Une plage par ligne : « lundi 8:00-20:00 ».",
+    )
+
+    class Meta:
+        model = DeskSettings
+        fields = [
+            "source",
+            "proposal_minutes",
+            "live_proposals_max",
+            "soon_minutes",
+            "late_minutes",
+            "search_hours",
+            "max_travel_minutes",
+            "weight_delay",
+            "weight_travel",
+            "usual_doctor_minutes",
+            "load_minutes",
+            "commune_population_min",
+            "outcome_after_minutes",
+        ]
+
+    def clean_hours(self):
+        return parse_hours(self.cleaned_data["hours"])
+
+
+class RedFlagForm(forms.Form):
+    """The list of signs, one a line, and the doctor who validated it."""
+
+    labels = forms.CharField(
+        label="Signes d'alerte, un par ligne", widget=forms.Textarea(attrs={"rows": 10})
+    )
+    validated_by = forms.CharField(label="Médecin de la CPTS qui a validé la liste", max_length=120)
+    validated_on = forms.DateField(
+        label="Validée le", widget=forms.DateInput(attrs={"type": "date"})
+    )
+
+
+WEEKDAYS = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
+
+
+def write_hours(hours) -> str:
+    return "\n".join(
+        f"{WEEKDAYS[h.weekday]} {h.opens_minute // 60}:{h.opens_minute % 60:02}"
+        f"-{h.closes_minute // 60}:{h.closes_minute % 60:02}"
+        for h in hours
+    )
+
+
+def parse_hours(text: str) -> list[tuple[int, int, int]]:
+    """Lines of `write_hours`; raises ValidationError naming the line."""
+    found = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        words = line.replace("h", ":").replace("–", "-").lower().split(maxsplit=1)
+        if not words:
+            continue
+        try:
+            day = WEEKDAYS.index(words[0])
+            opens, closes = (_minute(each) for each in words[1].split("-"))
+        except (ValueError, IndexError):
+            raise forms.ValidationError(f"Ligne {number} : écrivez « lundi 8:00-20:00 ».") from None
+        if opens >= closes or closes > 1440:
+            raise forms.ValidationError(f"Ligne {number} : la fermeture doit suivre l'ouverture.")
+        found.append((day, opens, closes))
+    return found
+
+
+def _minute(text: str) -> int:
+    hours, _, minutes = text.strip().partition(":")
+    minute = int(hours) * 60 + int(minutes or 0)
+    if not 0 <= minute <= 1440 or int(minutes or 0) > 59:
+        raise ValueError(text)
+    return minute

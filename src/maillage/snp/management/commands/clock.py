@@ -1,0 +1,67 @@
+"""`maillage clock`: what happens because time passes. Once, or for ever with --loop."""
+
+import signal
+import threading
+import time
+
+from django.core.management.base import BaseCommand
+from django.db import DatabaseError, close_old_connections, connection
+from django.utils import timezone
+from django_scopes import scope
+
+from maillage.accounts.rules import SYSTEM
+from maillage.availability.actions import roll_horizon
+from maillage.kernel import pulse
+from maillage.snp import actions, queries
+
+PAUSE_SECONDS = 1.0
+ROLL_SECONDS = 300.0
+BEAT_SECONDS = 15.0  # the health page worries after two minutes
+
+
+class Command(BaseCommand):
+    help = "Fait passer le temps : délais de réponse, issues à demander, horizon des créneaux."
+
+    def add_arguments(self, parser):
+        parser.add_argument("--loop", action="store_true", help="recommence sans fin")
+
+    def handle(self, *, loop, **options):
+        self.rolled_at = self.beat_at = 0.0
+        if not loop:
+            self.tick()
+            return
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        while not stop.is_set():
+            try:
+                close_old_connections()
+                self.tick()
+            except DatabaseError as error:
+                # A database that restarts or is busy: the next turn tries again.
+                self.stderr.write(f"Horloge interrompue par la base : {error}")
+                connection.close()
+            stop.wait(PAUSE_SECONDS)
+
+    def tick(self):
+        """One turn: each due proposal and each silent outcome, one short transaction apiece."""
+        now = timezone.now()
+        for cpts, proposals in queries.due_proposals(now).items():
+            with scope(cpts=cpts):
+                for proposal in proposals:
+                    actions.expire_proposal(by=SYSTEM, proposal=proposal)
+        for cpts, care_requests in queries.silent_outcomes(now).items():
+            with scope(cpts=cpts):
+                for care_request in care_requests:
+                    actions.ask_outcome(by=SYSTEM, care_request=care_request)
+        if self._due("rolled_at", ROLL_SECONDS):
+            roll_horizon(by=SYSTEM)
+        if self._due("beat_at", BEAT_SECONDS):
+            pulse.beat("clock")
+
+    def _due(self, name: str, seconds: float) -> bool:
+        at = getattr(self, name)
+        if at and time.monotonic() - at < seconds:
+            return False
+        setattr(self, name, time.monotonic())
+        return True

@@ -1,0 +1,40 @@
+"""Reads of unscheduled care: the desk's settings, who can answer, the board, the words of a slot."""
+
+from maillage.snp.queries.board import Board, board_of, follow_up, history, to_do_for
+from maillage.snp.queries.clock import due_proposals, silent_outcomes
+from maillage.snp.queries.desk import desk_is_open, desk_text, red_flags, settings_of
+from maillage.snp.queries.ranking import Candidate, Matching, candidate_for, matching_for
+from maillage.snp.queries.words import (
+    appointment_text,
+    day_text,
+    proposal_link,
+    proposal_token,
+    read_token,
+    slot_text,
+    time_text,
+)
+
+__all__ = [
+    "Board",
+    "Candidate",
+    "Matching",
+    "appointment_text",
+    "board_of",
+    "candidate_for",
+    "day_text",
+    "desk_is_open",
+    "desk_text",
+    "due_proposals",
+    "follow_up",
+    "history",
+    "matching_for",
+    "proposal_link",
+    "proposal_token",
+    "read_token",
+    "red_flags",
+    "settings_of",
+    "silent_outcomes",
+    "slot_text",
+    "time_text",
+    "to_do_for",
+]

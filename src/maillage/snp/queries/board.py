@@ -1,0 +1,250 @@
+"""The desk's board, and the coordinator's follow-up without identity."""
+
+import datetime as dt
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from django.db.models import Case, Count, Exists, IntegerField, OuterRef, Q, Value, When
+from django.utils import timezone
+
+from maillage.availability.models import Booking
+from maillage.directory.models import Professional
+from maillage.snp.enums import (
+    OPEN,
+    AgeBand,
+    CareRequestStatus,
+    Channel,
+    InformState,
+    ProposalState,
+    Reason,
+)
+from maillage.snp.models import CareRequest, CareRequestEvent, DeskSettings, Proposal
+from maillage.snp.queries.desk import settings_of
+from maillage.snp.queries.ranking import Matching, matching_for
+from maillage.snp.queries.words import slot_text
+from maillage.territory.models import Cpts
+
+S = CareRequestStatus
+RANKED_SHOWN = 9
+TONES = {S.NEW: "info", S.PROPOSED: "warn", S.ACCEPTED: "ok", S.INFORMED: "", S.HANDED_OVER: "bad"}
+AWAY = "Le professionnel s'est déclaré absent : réorientez."
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One open request, as a line of the board."""
+
+    id: int
+    number: int
+    reason: str
+    note: str
+    age_band: str
+    commune: str
+    insee: str
+    status: str
+    status_label: str
+    status_tone: str
+    channel: str
+    profession: str
+    received_at: dt.datetime
+    urgency: int
+    owner: str
+    proposal: str
+    alert: str
+    resident_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """All the board shows. `residents`: ids of every resident shown, for the journal."""
+
+    rows: list[Row]
+    counts: list[tuple[str, int, str]]
+    current: CareRequest | None
+    proposals: list[Proposal] = field(default_factory=list)
+    history: list[CareRequestEvent] = field(default_factory=list)
+    matching: Matching | None = None
+
+    @property
+    def residents(self) -> set[int]:
+        return {self.current.resident_id} if self.current and self.current.resident_id else set()
+
+
+def on_board(cpts: Cpts):
+    """Open requests, and those handed to the 15 that nobody there has taken over yet."""
+    return CareRequest.objects.filter(cpts=cpts).filter(
+        Q(status__in=OPEN) | Q(status=S.HANDED_OVER, closed_at=None)
+    )
+
+
+def _rows(cpts: Cpts, settings: DeskSettings, now: dt.datetime) -> list[Row]:
+    first = Case(
+        When(status=S.HANDED_OVER, then=Value(0)),
+        When(~Q(alert=""), then=Value(1)),
+        When(status=S.NEW, then=Value(2)),
+        When(status=S.ACCEPTED, then=Value(3)),
+        When(status=S.PROPOSED, then=Value(4)),
+        default=Value(5),
+        output_field=IntegerField(),
+    )
+    found = list(
+        on_board(cpts)
+        .order_by(first, "received_at", "pk")
+        .values(
+            *("pk", "number", "reason", "note", "age_band", "commune_id", "commune__name"),
+            *("status", "channel", "received_at", "alert", "inform_state", "resident_id"),
+            *("taken_by__user__given_name", "taken_by__user__family_name", "profession"),
+        )
+    )
+    away = Booking.objects.under_absence().filter(pk=OuterRef("booking"))
+    live = defaultdict(list)
+    for proposal in (
+        Proposal.objects.filter(
+            cpts=cpts,
+            care_request__in=[row["pk"] for row in found],
+            state__in=[ProposalState.SENT, ProposalState.ACCEPTED],
+        )
+        .annotate(is_away=Exists(away))
+        .select_related("professional", "booking__slot__place__commune")
+        .order_by("sent_at", "pk")
+    ):
+        live[proposal.care_request_id].append(proposal)
+    return [_row(row, live[row["pk"]], settings, now) for row in found]
+
+
+def _row(row: dict, proposals: list[Proposal], settings: DeskSettings, now: dt.datetime) -> Row:
+    status = S(row["status"])
+    alert = row["alert"]
+    if status == S.HANDED_OVER:
+        alert = "À transmettre au 15 : reprise à confirmer"
+    elif any(p.is_away and p.state == ProposalState.ACCEPTED for p in proposals):
+        alert = AWAY
+    waited = (now - row["received_at"]).total_seconds() / 60
+    waiting = status in (S.NEW, S.PROPOSED)
+    if alert or (waiting and waited >= settings.late_minutes):
+        urgency = 3
+    elif (waiting and waited >= settings.soon_minutes) or status == S.ACCEPTED:
+        urgency = 2
+    else:
+        urgency = 1
+    label = status.label
+    if status == S.ACCEPTED:
+        label = f"Acceptée, patient {InformState(row['inform_state']).label}"
+    return Row(
+        id=row["pk"],
+        number=row["number"],
+        reason=Reason(row["reason"]).label if row["reason"] else "Transmis au 15",
+        note=row["note"],
+        age_band=AgeBand(row["age_band"]).label if row["age_band"] else "âge non demandé",
+        commune=row["commune__name"],
+        insee=row["commune_id"],
+        status=status.value,
+        status_label=label,
+        status_tone=TONES[status],
+        channel=Channel(row["channel"]).label,
+        profession=row["profession"],
+        received_at=row["received_at"],
+        urgency=urgency,
+        owner=f"{row['taken_by__user__given_name'] or ''} "
+        f"{(row['taken_by__user__family_name'] or '')[:1]}".strip(),
+        proposal=" ; ".join(f"{p.professional}, {slot_text(p.booking.slot)}" for p in proposals),
+        alert=alert,
+        resident_id=row["resident_id"],
+    )
+
+
+def _counts(rows: list[Row]) -> list[tuple[str, int, str]]:
+    by = {status: sum(row.status == status for row in rows) for status in S.values}
+    late = sum(row.urgency == 3 for row in rows)
+    return [
+        ("À traiter", by[S.NEW], ""),
+        ("En attente de réponse", by[S.PROPOSED], ""),
+        ("Patients à informer", by[S.ACCEPTED], "warn" if by[S.ACCEPTED] else ""),
+        ("Informés", by[S.INFORMED], ""),
+        ("Trop longues ou en alerte", late, "bad" if late else ""),
+    ]
+
+
+def board_of(cpts: Cpts, *, selected: int | None, now: dt.datetime | None = None) -> Board:
+    """The board with one request in hand: the one asked for, else the first."""
+    now = now or timezone.now()
+    settings = settings_of(cpts, now)
+    rows = _rows(cpts, settings, now)
+    wanted = selected if selected in {row.id for row in rows} else None
+    if wanted is None and selected is None and rows:
+        wanted = rows[0].id
+    current = None
+    if wanted or selected:
+        current = (
+            CareRequest.objects.filter(pk=wanted or selected, cpts=cpts)
+            .select_related(
+                *("cpts", "commune", "resident", "usual_doctor"),
+                *("taken_by__user", "agreement_by__user", "hand_over__red_flag"),
+            )
+            .first()
+        )
+    if current is None:
+        return Board(rows=rows, counts=_counts(rows), current=None)
+    matching = None
+    if current.status in (S.NEW, S.PROPOSED):
+        matching = matching_for(current, now=now, settings=settings, shown=RANKED_SHOWN)
+    return Board(
+        rows=rows,
+        counts=_counts(rows),
+        current=current,
+        proposals=list(
+            current.proposals.filter(state__in=[ProposalState.SENT, ProposalState.ACCEPTED])
+            .select_related("professional", "booking__slot__place__commune")
+            .order_by("sent_at", "pk")
+        ),
+        history=history(current),
+        matching=matching,
+    )
+
+
+def history(care_request: CareRequest) -> list[CareRequestEvent]:
+    """What happened, in order, with its author."""
+    return list(care_request.events.select_related("by_seat__user").order_by("at", "pk"))
+
+
+def follow_up(cpts: Cpts, *, now: dt.datetime, days: int = 7) -> dict:
+    """Counts and a list without identity, phone or note: what the coordinator may see."""
+    recent = CareRequest.objects.filter(cpts=cpts, received_at__gt=now - dt.timedelta(days=days))
+    counts = dict(recent.values_list("status").annotate(n=Count("pk")).order_by())
+    rows = list(
+        recent.order_by("-received_at", "-pk").values(
+            *("pk", "number", "received_at", "status", "channel", "age_band", "commune__name"),
+            *("profession", "reason", "closed_at", "inform_state"),
+        )[:200]
+    )
+    for row in rows:
+        row["status_label"] = S(row["status"]).label
+        row["channel_label"] = Channel(row["channel"]).label
+        row["reason_label"] = Reason(row["reason"]).label if row["reason"] else "–"
+        row["age_label"] = AgeBand(row["age_band"]).label if row["age_band"] else "–"
+    return {
+        "days": days,
+        "total": sum(counts.values()),
+        "counts": [(S(status).label, counts.get(status, 0)) for status in S.values],
+        "rows": rows,
+    }
+
+
+def to_do_for(professional: Professional, cpts: Cpts, *, now: dt.datetime) -> list[Proposal]:
+    """What waits for a professional: proposals to answer, then what they accepted, soonest first."""
+    return list(
+        Proposal.objects.filter(
+            Q(state=ProposalState.SENT)
+            | Q(
+                state=ProposalState.ACCEPTED,
+                care_request__status__in=[S.ACCEPTED, S.INFORMED],
+            ),
+            cpts=cpts,
+            professional=professional,
+        )
+        .select_related(
+            *("care_request__commune", "care_request__resident", "booking__slot__place__commune"),
+            "professional",
+        )
+        .order_by("-state", "booking__slot__starts_at")
+    )

@@ -1,0 +1,341 @@
+"""Who can answer a request, best first and why; everybody else with the reason they are left out."""
+
+import datetime as dt
+from collections import defaultdict
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from django.db.models import Count, OuterRef, Subquery
+from django.utils import timezone
+
+from maillage.availability.models import Absence
+from maillage.availability.queries import slots_for_desk
+from maillage.compute import ranking
+from maillage.directory.enums import CareKind, Profession
+from maillage.directory.models import Place, Professional
+from maillage.snp.enums import GENERAL_CARE, AgeBand, ProposalState
+from maillage.snp.models import CareRequest, DeskSettings, Proposal
+from maillage.snp.queries.desk import settings_of
+from maillage.snp.queries.words import day_text, hours_text
+from maillage.territory import queries as territory
+from maillage.territory.enums import zone_of
+
+LOAD_DAYS = 30
+SHOWN_SLOTS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedSlot:
+    """A slot on a row: `label` is its hour, with its day when it is not today."""
+
+    id: int
+    label: str
+    mode: str
+    kind: str
+    places_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A professional of the directory before one request: ranked (from 1), or left out and why."""
+
+    professional_id: int
+    name: str
+    job: str
+    commune: str
+    insee: str
+    phone: str
+    rank: int = 0
+    left_out: str = ""
+    travel_minutes: float | None = None
+    travel_text: str = ""
+    load: int = 0
+    reasons: tuple[str, ...] = ()
+    after: str = ""
+    runner_up: str = ""
+    slots: tuple[OfferedSlot, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """Everybody in the directory, those ranked first and in order."""
+
+    ranked: tuple[Candidate, ...]
+    left_out: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    """What the database said, before arithmetic."""
+
+    people: list[dict]  # to rank
+    asked: list[dict]  # already asked about this request
+    told: dict[int, str]  # why those are not asked again
+    slots: list[tuple]
+    load: dict[int, int]
+    away: frozenset[int]
+    kinds: frozenset[str]
+
+
+def wanted_kinds(care_request: CareRequest) -> frozenset[str]:
+    """Kinds of care that suit: the one asked for; else the surgery or a visit; a visit if they can't travel."""
+    if care_request.kind:
+        return frozenset({care_request.kind})
+    return frozenset(
+        {CareKind.HOME} if not care_request.can_travel else {CareKind.OFFICE, CareKind.HOME}
+    )
+
+
+def answers(care_request: CareRequest, profession: str, speciality: str) -> bool:
+    if profession != care_request.profession:
+        return False
+    if care_request.speciality:
+        return speciality == care_request.speciality
+    return profession != Profession.DOCTOR or speciality in GENERAL_CARE
+
+
+def takes_age(care_request: CareRequest, age_from: int, age_to: int) -> bool:
+    """The whole age band must be taken."""
+    if not care_request.age_band:
+        return True
+    low, high = AgeBand(care_request.age_band).ages
+    return age_from <= low and age_to >= high
+
+
+def _people(care_request: CareRequest, now: dt.datetime, only: int | None) -> list[dict]:
+    places = Place.objects.filter(professional=OuterRef("pk"), closed_on=None)
+    found = (
+        Professional.objects.in_cpts(care_request.cpts_id, timezone.localdate(now))
+        .annotate(
+            insee=Subquery(places.order_by("-is_main", "pk").values("commune")[:1]),
+            commune_name=Subquery(places.order_by("-is_main", "pk").values("commune__name")[:1]),
+        )
+        .order_by("pk")
+        .values(
+            *("pk", "given_name", "family_name", "profession", "speciality", "phone"),
+            *("age_from", "age_to", "does_office", "does_home", "does_remote"),
+            *("insee", "commune_name"),
+        )
+    )
+    return list(found if only is None else found.filter(pk=only))
+
+
+def _pool(
+    care_request: CareRequest, settings: DeskSettings, now: dt.datetime, only: int | None
+) -> _Pool:
+    reasons = {
+        ProposalState.REFUSED: "a déjà refusé cette demande",
+        ProposalState.SENT: "déjà sollicité, réponse attendue",
+    }
+    asked = care_request.proposals.filter(state__in=reasons).values_list("professional", "state")
+    told = {pk: reasons[ProposalState(state)] for pk, state in asked}
+    everybody = _people(care_request, now, only)
+    people = [p for p in everybody if p["pk"] not in told]
+    suitable = [p["pk"] for p in people if answers(care_request, p["profession"], p["speciality"])]
+    until = now + dt.timedelta(hours=settings.search_hours)
+    slots = list(
+        slots_for_desk(care_request.cpts, suitable, now=now, until=until).values_list(
+            *("professional_id", "pk", "starts_at", "ends_at", "is_window", "kind", "mode"),
+            *("places_left", "place__commune_id", "place__commune__name"),
+        )
+    )
+    load = (
+        Proposal.objects.filter(
+            cpts=care_request.cpts_id,
+            state=ProposalState.ACCEPTED,
+            answered_at__gt=now - dt.timedelta(days=LOAD_DAYS),
+        )
+        .values_list("professional")
+        .annotate(n=Count("pk"))
+        .order_by()
+    )
+    with_slots = {slot[0] for slot in slots}
+    away = Absence.objects.filter(
+        professional__in=[pk for pk in suitable if pk not in with_slots],
+        ended_at=None,
+        starts_at__lt=until,
+        ends_at__gt=now,
+    ).values_list("professional", flat=True)
+    return _Pool(
+        people=people,
+        asked=[p for p in everybody if p["pk"] in told],
+        told=told,
+        slots=slots,
+        load=dict(load),
+        away=frozenset(away),
+        kinds=wanted_kinds(care_request),
+    )
+
+
+def _candidates(
+    care_request: CareRequest, pool: _Pool, travel: dict, where: dict[int, str]
+) -> ranking.Candidates:
+    people = pool.people
+    minutes = [getattr(travel.get(where[p["pk"]]), "minutes", None) for p in people]
+    kinds = {f"does_{kind}" for kind in pool.kinds}
+    return ranking.Candidates(
+        answers_profession=np.array(
+            [answers(care_request, p["profession"], p["speciality"]) for p in people], dtype=bool
+        ),
+        takes_age=np.array(
+            [takes_age(care_request, p["age_from"], p["age_to"]) for p in people], dtype=bool
+        ),
+        does_kind=np.array([any(p[kind] for kind in kinds) for p in people], dtype=bool),
+        is_absent=np.array([p["pk"] in pool.away for p in people], dtype=bool),
+        is_same_commune=np.array(
+            [where[p["pk"]] == care_request.commune_id for p in people], dtype=bool
+        ),
+        is_usual_doctor=np.array(
+            [p["pk"] == care_request.usual_doctor_id for p in people], dtype=bool
+        ),
+        travel_minutes=np.array([np.nan if m is None else m for m in minutes], dtype=float),
+        load_30_days=np.array([pool.load.get(p["pk"], 0) for p in people], dtype=np.int64),
+    )
+
+
+def _offered(pool: _Pool, now: dt.datetime) -> ranking.OfferedSlots:
+    index = {p["pk"]: i for i, p in enumerate(pool.people)}
+    return ranking.OfferedSlots(
+        professional=np.array([index[s[0]] for s in pool.slots], dtype=np.int64),
+        start_minutes=np.array(
+            [max(0, int((s[2] - now).total_seconds() // 60)) for s in pool.slots], dtype=np.int64
+        ),
+        is_free=np.array([s[7] > 0 for s in pool.slots], dtype=bool),
+        is_kind=np.array([s[5] in pool.kinds for s in pool.slots], dtype=bool),
+    )
+
+
+def matching_for(
+    care_request: CareRequest,
+    *,
+    now: dt.datetime | None = None,
+    settings: DeskSettings | None = None,
+    shown: int | None = None,
+    only: int | None = None,
+) -> Matching:
+    """Rank the professionals of the directory for a request.
+
+    `shown`: how many rows get their sentences and slots (all by default); `only`: one professional.
+    Seven queries at most, whatever the size of the directory.
+    """
+    now = (now or timezone.now()).replace(second=0, microsecond=0)
+    settings = settings or settings_of(care_request.cpts, now)
+    pool = _pool(care_request, settings, now, only)
+    first_free: dict[int, tuple] = {}
+    by_person: dict[int, list[tuple]] = defaultdict(list)
+    people = pool.people
+    for slot in pool.slots:
+        if slot[7] > 0 and slot[5] in pool.kinds:
+            first_free.setdefault(slot[0], slot)
+            by_person[slot[0]].append(slot)
+    where = {
+        p["pk"]: first_free[p["pk"]][8] if p["pk"] in first_free else p["insee"] for p in people
+    }
+    travel = territory.travel_minutes(care_request.commune, set(filter(None, where.values())))
+    result = ranking.rank(
+        candidates=_candidates(care_request, pool, travel, where),
+        slots=_offered(pool, now),
+        weights=ranking.RankingWeights(
+            weight_delay=settings.weight_delay,
+            weight_travel=settings.weight_travel,
+            usual_doctor_minutes=settings.usual_doctor_minutes,
+            load_minutes=settings.load_minutes,
+            max_travel_minutes=settings.max_travel_minutes,
+        ),
+        has_travel=pool.kinds != {CareKind.REMOTE},
+    )
+    return Matching(
+        ranked=_ranked(care_request, people, result, travel, where, by_person, now, shown),
+        left_out=_left_out(people, result)
+        + tuple(_card(person, left_out=pool.told[person["pk"]]) for person in pool.asked),
+    )
+
+
+def _card(person: dict, **values) -> Candidate:
+    named = Professional(
+        given_name=person["given_name"],
+        family_name=person["family_name"],
+        profession=person["profession"],
+        speciality=person["speciality"],
+    )
+    return Candidate(
+        professional_id=person["pk"],
+        name=str(named),
+        job=named.job,
+        commune=values.pop("commune", None) or person["commune_name"] or "lieu inconnu",
+        insee=values.pop("insee", None) or person["insee"] or "",
+        phone=person["phone"],
+        **values,
+    )
+
+
+def _left_out(people: list[dict], result: ranking.Ranking) -> tuple[Candidate, ...]:
+    return tuple(
+        _card(person, left_out=ranking.left_out_sentence(code))
+        for person, code in zip(people, result.left_out.tolist(), strict=True)
+        if code != ranking.LeftOut.NONE
+    )
+
+
+def _ranked(
+    care_request: CareRequest,
+    people: list[dict],
+    result: ranking.Ranking,
+    travel: dict,
+    where: dict[int, str],
+    by_person: dict[int, list[tuple]],
+    now: dt.datetime,
+    shown: int | None,
+) -> tuple[Candidate, ...]:
+    zone = ZoneInfo(care_request.cpts.zone)
+    order = result.order.tolist()
+    # One more than shown: the last row's runner-up.
+    told = order if shown is None else order[: shown + 1]
+    names = {i: _card(people[i]).name for i in told}
+    texts = ranking.sentences(
+        ranking=result, positions=range(len(told)), names=names, origin=now.astimezone(zone)
+    )
+    rows = []
+    for position, i in enumerate(told if shown is None else told[:shown]):
+        person, insee = people[i], where[people[i]["pk"]]
+        after = texts[position + 1].after if position + 1 < len(told) else ""
+        route = travel.get(insee)
+        rows.append(
+            _card(
+                person,
+                commune=by_person[person["pk"]][0][9],
+                insee=insee,
+                rank=position + 1,
+                travel_minutes=getattr(route, "minutes", None),
+                travel_text=route.text if route else "trajet inconnu",
+                load=int(result.load_30_days[i]),
+                reasons=texts[position].reasons,
+                after=texts[position].after,
+                runner_up=f"{names[told[position + 1]]} {after}" if after else "",
+                slots=tuple(_slot(s, now) for s in by_person[person["pk"]][:SHOWN_SLOTS]),
+            )
+        )
+    return tuple(rows)
+
+
+def _slot(slot: tuple, now: dt.datetime) -> OfferedSlot:
+    _, pk, starts_at, ends_at, is_window, kind, mode, places_left, insee, _ = slot
+    zone = ZoneInfo(zone_of(insee))
+    label = hours_text(starts_at, ends_at, is_window, zone)
+    day = day_text(starts_at, zone, now)
+    if day != "aujourd'hui":
+        label = f"{day} {label}"
+    return OfferedSlot(id=pk, label=label, mode=mode, kind=kind, places_left=places_left)
+
+
+def candidate_for(care_request: CareRequest, professional_id: int) -> Candidate:
+    """One professional before a request: their place in the whole order, or why they are left out."""
+    matching = matching_for(care_request)
+    for candidate in (*matching.ranked, *matching.left_out):
+        if candidate.professional_id == professional_id:
+            return candidate
+    name = str(Professional.objects.get(pk=professional_id))
+    return Candidate(
+        professional_id, name, "", "", "", "", left_out="n'est pas dans l'annuaire de votre CPTS"
+    )

@@ -1,0 +1,38 @@
+"""Pages of unscheduled care: the desk's, the professional's, the coordinator's."""
+
+from maillage.snp.views.answering import answer, link, proposal
+from maillage.snp.views.desk import board, new, propose, story, take, withdraw
+from maillage.snp.views.following import (
+    agreement,
+    cancel,
+    confirm,
+    inform,
+    name_patient,
+    outcome,
+    reorient,
+    signs,
+)
+from maillage.snp.views.steering import follow, settings, signs_settings
+
+__all__ = [
+    "agreement",
+    "answer",
+    "board",
+    "cancel",
+    "confirm",
+    "follow",
+    "inform",
+    "link",
+    "name_patient",
+    "new",
+    "outcome",
+    "proposal",
+    "propose",
+    "reorient",
+    "settings",
+    "signs",
+    "signs_settings",
+    "story",
+    "take",
+    "withdraw",
+]

@@ -1,0 +1,162 @@
+"""The professional's side: the link of a proposal before log-in, its page after."""
+
+from django.contrib import messages
+from django.http import Http404
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import timezone
+from django_scopes import scope
+
+from maillage.accounts.rules import LinkActor
+from maillage.directory.enums import CareKind, Profession
+from maillage.kernel import journal
+from maillage.kernel.errors import DomainError
+from maillage.kernel.pages import Access, page, render_page
+from maillage.kernel.permissions import Permission
+from maillage.snp import actions, queries
+from maillage.snp.enums import AgeBand, CareRequestStatus, ProposalState, Reason
+from maillage.snp.forms import RefusalForm
+from maillage.snp.models import Proposal
+from maillage.snp.rules import can_see_identity
+from maillage.territory import queries as territory
+from maillage.territory.models import Cpts
+
+
+def words(proposal: Proposal, *, with_commune: bool) -> dict:
+    """What may be said of a proposal before log-in: no reason, no identity, no phone."""
+    care_request, slot = proposal.care_request, proposal.booking.slot
+    route = territory.travel_minutes(care_request.commune, [slot.place.commune_id])
+    return {
+        "profession": Profession(care_request.profession).label,
+        "kind": CareKind(slot.kind).label,
+        "age": AgeBand(care_request.age_band).label,
+        "slot": queries.slot_text(slot),
+        "travel": route[slot.place.commune_id].text,
+        "commune": care_request.commune.name if with_commune else "",
+    }
+
+
+def fetch(proposal_id: int) -> Proposal:
+    return Proposal.objects.select_related(
+        *("cpts", "care_request__commune", "care_request__resident", "care_request__cpts"),
+        *("professional", "booking__slot__place__commune"),
+    ).get(pk=proposal_id)
+
+
+def say(request, call, thanks: str) -> None:
+    try:
+        call()
+    except DomainError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, thanks)
+
+
+def respond(request, proposal: Proposal, actor) -> None:
+    """Accept or refuse, from a form with a button named `answer`."""
+    if request.POST.get("answer") == "accept":
+        say(
+            request,
+            lambda: actions.accept_proposal(by=actor, proposal=proposal),
+            "Acceptée. La régulation prévient le patient.",
+        )
+        return
+    form = RefusalForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Choisissez une raison dans la liste.")
+        return
+    say(
+        request,
+        lambda: actions.refuse_proposal(
+            by=actor, proposal=proposal, reason=form.cleaned_data["reason"]
+        ),
+        "Refus noté. Merci de votre réponse.",
+    )
+
+
+@page(Access.LINK, methods=("GET", "POST"))
+def link(request, token):
+    """The signed link: opening it does nothing; the button does."""
+    ids = queries.read_token(token)
+    if ids is None:
+        return render_page(request, "snp/link_dead.html", status=410)
+    cpts = Cpts.objects.filter(pk=ids[0]).first()
+    if cpts is None:
+        raise Http404
+    with scope(cpts=cpts), timezone.override(cpts.zone):
+        try:
+            proposal = fetch(ids[1])
+        except Proposal.DoesNotExist:
+            raise Http404 from None
+        if request.method == "POST":
+            actor = LinkActor(cpts_id=cpts.pk, target=f"proposal:{proposal.pk}")
+            respond(request, proposal, actor)
+            return redirect("snp:link", token=token)
+        return render_page(
+            request,
+            "snp/link.html",
+            {
+                "proposal": proposal,
+                "cpts_name": cpts.name,
+                "words": words(proposal, with_commune=is_large(proposal)),
+                "form": RefusalForm(),
+                "waits": waits(proposal),
+                "login_url": reverse("snp:proposal", kwargs={"cpts": cpts.slug, "pk": proposal.pk}),
+                "token": token,
+            },
+        )
+
+
+def is_large(proposal: Proposal) -> bool:
+    """The commune is said before log-in only above the dated population threshold."""
+    threshold = queries.settings_of(proposal.cpts).commune_population_min
+    latest = proposal.care_request.commune.populations.order_by("-year").first()
+    return latest is not None and latest.population >= threshold
+
+
+def waits(proposal: Proposal) -> bool:
+    """Does answering still make sense? Late answers do, while the request is free."""
+    return proposal.state == ProposalState.SENT or (
+        proposal.state == ProposalState.EXPIRED
+        and proposal.care_request.status in (CareRequestStatus.NEW, CareRequestStatus.PROPOSED)
+    )
+
+
+@page(Permission.PROPOSAL_ANSWER, of=Proposal)
+def proposal(request, proposal):
+    """After log-in: reason, identity and phone, once accepted and with the patient's agreement."""
+    proposal = fetch(proposal.pk)
+    care_request = proposal.care_request
+    open_identity = can_see_identity(request.actor, proposal)
+    if open_identity:
+        journal.record_read(
+            "snp.proposal",
+            by=request.actor,
+            cpts=request.cpts,
+            residents=[care_request.resident_id],
+            purpose="soins du patient accepté",
+        )
+    accepted = proposal.state == ProposalState.ACCEPTED
+    return render_page(
+        request,
+        "snp/proposal.html",
+        {
+            "proposal": proposal,
+            "care_request": care_request,
+            "words": words(proposal, with_commune=True),
+            "reason": Reason(care_request.reason).label if open_identity else "",
+            "identity": open_identity,
+            "form": RefusalForm(),
+            "waits": waits(proposal),
+            "accepted": accepted,
+            "asks_outcome": accepted
+            and care_request.status in (CareRequestStatus.ACCEPTED, CareRequestStatus.INFORMED)
+            and proposal.booking.slot.starts_at <= timezone.now(),
+        },
+    )
+
+
+@page(Permission.PROPOSAL_ANSWER, of=Proposal, methods=("POST",))
+def answer(request, proposal):
+    respond(request, proposal, request.actor)
+    return redirect("snp:proposal", cpts=request.cpts.slug, pk=proposal.pk)

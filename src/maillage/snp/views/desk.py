@@ -1,0 +1,349 @@
+"""The dispatcher's board and form."""
+
+import datetime as dt
+import uuid
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.dateparse import parse_date
+
+from maillage.availability.models import Slot
+from maillage.directory import queries as directory
+from maillage.directory.enums import CareKind, Profession
+from maillage.directory.models import Professional
+from maillage.kernel import journal, pulse
+from maillage.kernel.errors import DomainError, NotAllowed
+from maillage.kernel.pages import is_fragment, page, render_page
+from maillage.kernel.permissions import Permission
+from maillage.residents import queries as residents
+from maillage.residents.models import Resident
+from maillage.snp import actions, queries
+from maillage.snp.enums import OPEN, AgeBand, CareRequestStatus, ProposalState, Reason
+from maillage.snp.forms import NONE_OF_THESE, CareRequestForm
+from maillage.snp.models import CareRequest, Proposal
+from maillage.territory import queries as territory
+from maillage.territory.models import Commune
+
+PURPOSE = "régulation SNP"
+S = CareRequestStatus
+
+
+def on_board(request, care_request=None) -> HttpResponse:
+    """Back to the board, with the request in hand."""
+    url = reverse("snp:board", kwargs={"cpts": request.cpts.slug})
+    return redirect(f"{url}?demande={care_request.pk}" if care_request else url)
+
+
+def act(request, care_request, call, said: str = "") -> HttpResponse:
+    """One call, then the board; an expected refusal is shown there, as a sentence."""
+    try:
+        call()
+    except NotAllowed:
+        raise
+    except DomainError as error:
+        messages.error(request, str(error))
+        if is_fragment(request):
+            return render(request, "_messages.html", status=409, using="jinja2")
+    else:
+        if said:
+            messages.success(request, said)
+    return on_board(request, care_request)
+
+
+@page(Permission.SNP_DESK)
+def board(request):
+    version = pulse.version(request.cpts.pk)
+    if is_fragment(request) and request.GET.get("since") == str(version):
+        return HttpResponse(status=204)
+    wanted = request.GET.get("demande", "")
+    found = queries.board_of(request.cpts, selected=int(wanted) if wanted.isdecimal() else None)
+    journal.record_read(
+        "snp.board",
+        by=request.actor,
+        cpts=request.cpts,
+        residents=found.residents,
+        purpose=PURPOSE,
+    )
+    response = render_page(request, "snp/board.html", board_context(request, found, version))
+    response.headers["X-Board-Version"] = str(version)
+    return response
+
+
+def board_context(request, found: queries.Board, version: int) -> dict:
+    url = reverse("snp:board", kwargs={"cpts": request.cpts.slug})
+    current = found.current
+    ranked = found.matching.ranked if found.matching else ()
+    drawn = territory.map_of(request.cpts, timezone.localdate())
+    return {
+        "counts": found.counts,
+        "rows": found.rows,
+        "board_url": url,
+        "new_url": reverse("snp:new", kwargs={"cpts": request.cpts.slug}),
+        "current": current,
+        "current_id": current.pk if current else None,
+        "facts": facts(current) if current else {},
+        "can": allowed(current) if current else {},
+        "proposals": found.proposals,
+        "history": found.history,
+        "matching": found.matching,
+        "ranked": ranked,
+        "left_out": found.matching.left_out if found.matching else (),
+        "kinds": dict(CareKind.choices),
+        "professions": dict(Profession.choices),
+        "map": drawn,
+        "pins": pins(found, ranked, drawn, url),
+        "lines": lines(current, ranked, drawn),
+        "board_version": version,
+    }
+
+
+def facts(care_request: CareRequest) -> dict:
+    """The words of the request in hand."""
+    return {
+        "reason": Reason(care_request.reason).label if care_request.reason else "Transmis au 15",
+        "age": AgeBand(care_request.age_band).label if care_request.age_band else "âge non demandé",
+        "profession": Profession(care_request.profession).label,
+        "inform": care_request.get_inform_state_display(),
+    }
+
+
+def allowed(care_request: CareRequest) -> dict[str, bool]:
+    """Which acts the page offers; each action checks again."""
+    status = care_request.status
+    is_open = status in OPEN
+    return {
+        "take": is_open,
+        "propose": status in (S.NEW, S.PROPOSED),
+        "inform": status in (S.ACCEPTED, S.INFORMED),
+        "sms": status == S.ACCEPTED and care_request.sms_allowed,
+        "outcome": status in (S.ACCEPTED, S.INFORMED),
+        "missed": status == S.INFORMED,
+        "agreement": is_open and care_request.agreement_at is None,
+        "name": is_open and care_request.resident_id is None,
+        "reorient": status in (S.PROPOSED, S.ACCEPTED, S.INFORMED, S.MISSED),
+        "cancel": is_open,
+        "signs": is_open,
+        "confirm": status == S.HANDED_OVER and care_request.closed_at is None,
+    }
+
+
+def pins(found: queries.Board, ranked, drawn, url: str) -> list[dict]:
+    if drawn is None:
+        return []
+    placed = []
+    for row in found.rows:
+        if row.insee in drawn.points:
+            x, y = drawn.points[row.insee]
+            placed.append(
+                {
+                    "x": x,
+                    "y": y,
+                    "kind": "request",
+                    "label": f"n° {row.number}, {row.reason}, {row.commune}",
+                    "rank": 0,
+                    "tone": row.urgency,
+                    "selected": found.current is not None and row.id == found.current.pk,
+                    "url": f"{url}?demande={row.id}",
+                    "insee": row.insee,
+                }
+            )
+    for candidate in ranked:
+        if candidate.insee in drawn.points:
+            x, y = drawn.points[candidate.insee]
+            placed.append(
+                {
+                    "x": x,
+                    "y": y,
+                    "kind": "professional",
+                    "label": candidate.name,
+                    "rank": candidate.rank,
+                    "tone": 0,
+                    "selected": False,
+                    "url": "",
+                    "insee": candidate.insee,
+                }
+            )
+    return placed
+
+
+def lines(current, ranked, drawn) -> list[dict]:
+    if drawn is None or current is None or current.commune_id not in drawn.points:
+        return []
+    x1, y1 = drawn.points[current.commune_id]
+    ends = [drawn.points[c.insee] for c in ranked[:3] if c.insee in drawn.points]
+    return [{"x1": x1, "y1": y1, "x2": x2, "y2": y2} for x2, y2 in ends if (x2, y2) != (x1, y1)]
+
+
+@page(Permission.SNP_DESK, methods=("GET", "POST"))
+def new(request):
+    flags = queries.red_flags(request.cpts)
+    settings = queries.settings_of(request.cpts)
+    is_open = queries.desk_is_open(request.cpts)
+    communes = [
+        (row.commune_id, row.commune.name)
+        for row in territory.perimeter(request.cpts, timezone.localdate())
+    ]
+    doctors = [
+        (str(doctor.pk), str(doctor))
+        for doctor in directory.directory_of(request.cpts).filter(profession=Profession.DOCTOR)
+    ]
+    doubles = []
+    if request.method == "POST":
+        given = {name: request.POST.get(name, "") for name in ("phone", "commune")}
+        doubles = likely_doubles(request, **given)
+    form = CareRequestForm(
+        request.POST or None,
+        initial={"form_key": str(uuid.uuid4()), "can_travel": True, "channel": "patient"},
+        flags=flags.flags.all() if flags else [],
+        communes=sorted(set(communes), key=lambda pair: pair[1]),
+        doctors=doctors,
+        doubles=doubles,
+    )
+    asked = "resident" in request.POST or not doubles
+    if request.method == "POST" and form.is_valid() and (asked or form.red_flag):
+        try:
+            care_request = actions.create_care_request(
+                by=request.actor, cpts=request.cpts, intake=intake_of(request, form)
+            )
+        except NotAllowed:
+            raise
+        except DomainError as error:
+            form.add_error(None, str(error))
+        else:
+            return on_board(request, care_request)
+    journal.record_read(
+        "snp.new",
+        by=request.actor,
+        cpts=request.cpts,
+        residents=[each.pk for each in doubles],
+        purpose=PURPOSE,
+    )
+    return render_page(
+        request,
+        "snp/new.html",
+        {
+            "form": form,
+            "flags": flags,
+            "desk_is_open": is_open,
+            "desk_hours": queries.desk_text(settings),
+            "doubles": doubles,
+            "ask_doubles": bool(doubles),
+        },
+        status=422 if request.method == "POST" else 200,
+    )
+
+
+def likely_doubles(request, *, phone: str, commune: str) -> list[Resident]:
+    """Residents who may be the patient typed in: same phone, or same name and birth date or commune."""
+    data = request.POST
+    if not data.get("family_name", "").strip() or data.get("sign", NONE_OF_THESE) != NONE_OF_THESE:
+        return []
+    return list(
+        residents.find(
+            request.actor,
+            request.cpts,
+            phone=phone,
+            family_name=data["family_name"],
+            given_name=data.get("given_name", ""),
+            birth_date=parse_date_or_none(data.get("birth_date", "")),
+            commune=Commune.objects.filter(pk=commune).first(),
+        )
+    )
+
+
+def parse_date_or_none(text: str) -> dt.date | None:
+    try:
+        return parse_date(text)
+    except ValueError:
+        return None
+
+
+def intake_of(request, form: CareRequestForm) -> actions.Intake:
+    data = form.cleaned_data
+    resident = None
+    if data.get("resident"):
+        resident = get_object_or_404(
+            Resident.objects.visible_to(request.actor), pk=data["resident"]
+        )
+    doctor = None
+    if data["usual_doctor"]:
+        doctor = get_object_or_404(
+            Professional.objects.visible_to(request.actor), pk=data["usual_doctor"]
+        )
+    copied = ["form_key", "phone", "out_of_hours_seen", "channel", "profession", "reason", "note", "age_band", "caller_name", "sms_allowed", "can_travel", "kind", "agreement_from", "family_name", "given_name", "birth_date"]
+    commune = next(
+        row.commune
+        for row in territory.perimeter(request.cpts, timezone.localdate())
+        if row.commune_id == data["commune"]
+    )
+    return actions.Intake(
+        commune=commune,
+        red_flag=form.red_flag,
+        resident=resident,
+        is_sure="resident" in request.POST,
+        usual_doctor=doctor,
+        **{name: data[name] for name in copied},
+    )
+
+
+@page(Permission.SNP_DESK, of=CareRequest)
+def story(request, care_request):
+    """A case from its first minute to its end."""
+    history = queries.history(care_request)
+    journal.record_read(
+        "snp.story",
+        by=request.actor,
+        cpts=request.cpts,
+        residents=[care_request.resident_id],
+        purpose=PURPOSE,
+    )
+    proposals = care_request.proposals.select_related(
+        "professional", "booking__slot__place__commune"
+    ).order_by("sent_at", "pk")
+    return render_page(
+        request,
+        "snp/story.html",
+        {
+            "care_request": care_request,
+            "facts": facts(care_request),
+            "history": history,
+            "proposals": proposals,
+        },
+    )
+
+
+@page(Permission.SNP_DESK, of=CareRequest, methods=("POST",))
+def take(request, care_request):
+    return act(
+        request,
+        care_request,
+        lambda: actions.take_case(by=request.actor, care_request=care_request),
+    )
+
+
+@page(Permission.SNP_DESK, of=CareRequest, methods=("POST",))
+def propose(request, care_request):
+    slot = get_object_or_404(
+        Slot.objects.visible_to(request.actor).select_related("place__commune"),
+        pk=request.POST.get("slot") if request.POST.get("slot", "").isdecimal() else None,
+    )
+    return act(
+        request,
+        care_request,
+        lambda: actions.propose(by=request.actor, care_request=care_request, slot=slot),
+    )
+
+
+@page(Permission.SNP_DESK, of=Proposal, methods=("POST",))
+def withdraw(request, proposal):
+    return act(
+        request,
+        proposal.care_request,
+        lambda: actions.withdraw_proposal(by=request.actor, proposal=proposal),
+        said="Proposition retirée, la place est libre."
+        if proposal.state == ProposalState.SENT
+        else "",
+    )

@@ -1,0 +1,219 @@
+"""What the desk does next: agreement, patient, signs, information, outcome."""
+
+from django.contrib import messages
+from django.shortcuts import redirect
+
+from maillage.kernel import journal
+from maillage.kernel.errors import DomainError, NotAllowed
+from maillage.kernel.pages import page, render_page
+from maillage.kernel.permissions import Permission
+from maillage.residents.models import Resident
+from maillage.snp import actions, queries
+from maillage.snp.forms import (
+    AgreementForm,
+    CancelForm,
+    ConfirmForm,
+    InformForm,
+    OutcomeForm,
+    PatientForm,
+    SignsForm,
+)
+from maillage.snp.models import CareRequest
+from maillage.snp.views.desk import PURPOSE, act, facts, likely_doubles, on_board
+
+
+def small_form(request, care_request, form, *, title, button, call, note="", danger=False):
+    """A page with one short form about a request; its act, then the board."""
+    if request.method == "POST" and form.is_valid():
+        try:
+            call(form)
+        except NotAllowed:
+            raise
+        except DomainError as error:
+            form.add_error(None, str(error))
+        else:
+            return on_board(request, care_request)
+    context = {
+        "care_request": care_request,
+        "facts": facts(care_request),
+        "form": form,
+        "title": title,
+        "button": button,
+        "note": note,
+        "danger": danger,
+    }
+    status = 422 if request.method == "POST" else 200
+    return render_page(request, "snp/act.html", context, status=status)
+
+
+@page(Permission.SNP_DESK, of=CareRequest, methods=("GET", "POST"))
+def agreement(request, care_request):
+    return small_form(
+        request,
+        care_request,
+        AgreementForm(request.POST or None),
+        title="Accord oral de mise en relation",
+        note="« Acceptez-vous que je transmette vos coordonnées au professionnel qui va vous "
+        "recevoir ? » Sans accord, l'identité n'est montrée à personne.",
+        button="Noter l'accord",
+        call=lambda form: actions.record_agreement(
+            by=request.actor, care_request=care_request, giver=form.cleaned_data["giver"]
+        ),
+    )
+
+
+@page(Permission.SNP_DESK, of=CareRequest, methods=("GET", "POST"))
+def signs(request, care_request):
+    """The signs are asked again: one of them, and the request goes to the 15 now."""
+    flags = queries.red_flags(request.cpts)
+
+    def call(form):
+        if form.red_flag is None:
+            actions.check_signs(by=request.actor, care_request=care_request)
+        else:
+            actions.hand_over(by=request.actor, care_request=care_request, red_flag=form.red_flag)
+
+    return small_form(
+        request,
+        care_request,
+        SignsForm(request.POST or None, flags=flags.flags.all() if flags else []),
+        title="Redemander les signes d'alerte",
+        note="Un signe coché transmet la demande au 15 maintenant.",
+        button="Valider",
+        call=call,
+        danger=True,
+    )
+
+
+@page(Permission.SNP_DESK, of=CareRequest, methods=("GET", "POST"))
+def confirm(request, care_request):
+    return small_form(
+        request,
+        care_request,
+        ConfirmForm(request.POST or None),
+        title="Reprise par le 15",
+        note="Le numéro à rappeler n'est plus gardé une fois la reprise notée.",
+        button="Noter la reprise",
+        call=lambda form: actions.confirm_hand_over(
+            by=request.actor,
+            care_request=care_request,
+            taken_over_by=form.cleaned_data["taken_over_by"],
+        ),
+    )
+
+
+@page(Permission.SNP_DESK, of=CareRequest, methods=("GET", "POST"))
+def cancel(request, care_request):
+    return small_form(
+        request,
+        care_request,
+        CancelForm(request.POST or None),
+        title="Annuler la demande",
+        note="Les places retenues sont rendues et les professionnels prévenus.",
+        button="Annuler la demande",
+        call=lambda form: actions.cancel(
+            by=request.actor,
+            care_request=care_request,
+            cancelled_by=form.cleaned_data["cancelled_by"],
+        ),
+        danger=True,
+    )
+
+
+@page(Permission.SNP_DESK, of=CareRequest, methods=("GET", "POST"))
+def name_patient(request, care_request):
+    """Say who the request is for: somebody known, looked for first, else a new record."""
+    found = []
+    if request.method == "POST":
+        found = likely_doubles(request, phone=care_request.phone, commune=care_request.commune_id)
+    form = PatientForm(request.POST or None, doubles=found)
+    journal.record_read(
+        "snp.name",
+        by=request.actor,
+        cpts=request.cpts,
+        residents=[each.pk for each in found],
+        purpose=PURPOSE,
+    )
+    asked = "resident" in request.POST or not found
+    if request.method == "POST" and not asked:
+        context = {
+            "care_request": care_request,
+            "facts": facts(care_request),
+            "form": form,
+            "title": "Nommer le patient",
+            "button": "Confirmer",
+            "note": "Des personnes ressemblantes sont déjà connues : choisissez.",
+            "danger": False,
+        }
+        return render_page(request, "snp/act.html", context)
+
+    def call(form):
+        data = form.cleaned_data
+        known = None
+        if data.get("resident"):
+            known = Resident.objects.visible_to(request.actor).get(pk=data["resident"])
+        actions.name_resident(
+            by=request.actor,
+            care_request=care_request,
+            resident=known,
+            family_name=data["family_name"],
+            given_name=data["given_name"],
+            birth_date=data["birth_date"],
+            is_sure="resident" in request.POST,
+        )
+
+    return small_form(
+        request,
+        care_request,
+        form,
+        title="Nommer le patient",
+        note="On cherche d'abord parmi les personnes connues.",
+        button="Enregistrer",
+        call=call,
+    )
+
+
+@page(Permission.SNP_DESK, of=CareRequest, methods=("POST",))
+def inform(request, care_request):
+    form = InformForm(request.POST)
+
+    def call():
+        if not form.is_valid():
+            raise actions.Incomplete("Indiquez le moyen et le résultat.")
+        actions.inform_patient(
+            by=request.actor,
+            care_request=care_request,
+            means=form.cleaned_data["means"],
+            result=form.cleaned_data["result"],
+        )
+
+    return act(request, care_request, call)
+
+
+@page(Permission.SNP_DESK, Permission.PROPOSAL_ANSWER, of=CareRequest, methods=("POST",))
+def outcome(request, care_request):
+    form = OutcomeForm(request.POST)
+
+    def call():
+        if not form.is_valid():
+            raise actions.Incomplete("Choisissez : honoré ou non honoré.")
+        actions.record_outcome(
+            by=request.actor,
+            care_request=care_request,
+            honoured=form.cleaned_data["outcome"] == "honoured",
+        )
+
+    if request.actor.may(Permission.SNP_DESK, request.cpts):
+        return act(request, care_request, call, said="Issue notée.")
+    call()
+    messages.success(request, "Issue notée. Merci.")
+    return redirect("home:cpts", cpts=request.cpts.slug)
+
+
+@page(Permission.SNP_DESK, of=CareRequest, methods=("POST",))
+def reorient(request, care_request):
+    return act(
+        request,
+        care_request,
+        lambda: actions.reorient(by=request.actor, care_request=care_request),
+    )
