@@ -469,7 +469,7 @@ def _areas(
     y = np.array([place[1] for place in places])
     # A name much wider than its commune would read as the name of the next one.
     reach = [max((np.ptp(ring[:, 0]) for ring in rings), default=0) for rings in shapes]
-    fits = np.flatnonzero(widths <= 1.5 * np.array(reach))
+    fits = np.flatnonzero(widths <= 2.2 * np.array(reach))
     shown = np.zeros(len(spots), dtype=bool)
     shown[fits] = drawing.labels_that_fit(
         x=x[fits],
