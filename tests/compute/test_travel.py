@@ -1,4 +1,4 @@
-"""The travel estimate: a case by hand, the laws of a distance, and the error it was measured with."""
+"""The travel estimate: a case by hand, the laws of a distance, and its measured error."""
 
 import csv
 import gzip
