@@ -270,7 +270,10 @@ def board(*, now=None, count=10, selected=True):
     }
 
 
-def draw(template, context, *, actor=DISPATCHER, user="Maud Démo", fragment=False, at="/"):
+def draw(
+    template, context, *, actor=DISPATCHER, user="Maud Démo", fragment=False, at="/", is_demo=True
+):
+    jinja._mark["demo"] = is_demo
     headers = {"HX-Request": "true"} if fragment else {}
     request = RequestFactory().get(at, headers=headers)
     request.user, request.actor, request.cpts = Person(user), actor, CPTS
@@ -279,7 +282,10 @@ def draw(template, context, *, actor=DISPATCHER, user="Maud Démo", fragment=Fal
     backend = engines["jinja2"]
     loader = ChoiceLoader([FileSystemLoader(HERE / "pages"), backend.env.loader])
     page = backend.env.overlay(loader=loader).get_template(template)
-    return Template(page, backend).render(context, request)
+    try:
+        return Template(page, backend).render(context, request)
+    finally:
+        jinja.forget_mark()
 
 
 PLAIN_STATIC = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
@@ -287,12 +293,17 @@ PLAIN_STATIC = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.S
 
 def pages() -> dict[str, str]:
     """Name of each page of the gallery and its HTML."""
-    jinja._mark["demo"] = True
     with override_settings(ROOT_URLCONF="tests.front.gallery", STORAGES=PLAIN_STATIC):
         drawn = {"board": draw("snp/board.html", board(), at=f"/c/{CPTS.slug}/snp/")}
         for each in sorted((HERE / "pages").glob("[a-z]*.html")):
             drawn[each.stem] = draw(each.name, context_of(each.stem), **who_sees(each.stem))
     return drawn
+
+
+def fragment(*, count, **changes) -> str:
+    """What the board answers to one that asks "anything since?"."""
+    with override_settings(ROOT_URLCONF="tests.front.gallery", STORAGES=PLAIN_STATIC):
+        return draw("snp/_board.html", board(count=count) | changes, fragment=True)
 
 
 def who_sees(name):

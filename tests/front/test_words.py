@@ -1,0 +1,102 @@
+"""Numbers, times and places as a French reader expects them."""
+
+import datetime as dt
+
+import pytest
+from django.utils import timezone
+
+from maillage.config import jinja
+
+NBSP = "\u00a0"
+
+
+def plain(text):
+    return text.replace(NBSP, " ")
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "words"),
+    [(94159, 0, "94 159"), (12, 0, "12"), (3.44, 1, "3,4"), (1234.5, 1, "1 234,5"), (0, 0, "0")],
+)
+def test_numbers(value, digits, words):
+    assert plain(jinja.number(value, digits)) == words
+    assert " " not in jinja.number(value, digits)
+
+
+def test_an_unknown_number_is_a_dash():
+    assert jinja.number(None) == "–"
+
+
+@pytest.mark.parametrize(
+    ("minutes", "words"),
+    [(0, "< 1 min"), (35, "35 min"), (59.9, "59 min"), (60, "1 h 00"), (125, "2 h 05")]
+    + [(2879, "47 h 59"), (2880, "2 j")],
+)
+def test_durations(minutes, words):
+    assert plain(jinja.duration(minutes)) == words
+    assert plain(jinja.duration(dt.timedelta(minutes=minutes))) == words
+
+
+def test_a_clock_is_read_in_the_zone_of_the_cpts():
+    at = dt.datetime(2026, 11, 23, 13, 20, tzinfo=dt.UTC)
+    with timezone.override("Europe/Paris"):
+        assert plain(jinja.clock(at)) == "14 h 20"
+        assert jinja.iso(at) == "2026-11-23T14:20:00+01:00"
+    with timezone.override("America/Guadeloupe"):
+        assert plain(jinja.clock(at)) == "9 h 20"
+
+
+def test_near_days_have_names():
+    today = timezone.localdate()
+    names = [jinja.day(today + dt.timedelta(days=n)) for n in (-1, 0, 1)]
+    assert names == ["hier", "aujourd'hui", "demain"]
+
+
+def test_far_days_are_dated():
+    assert plain(jinja.day(dt.date(2020, 3, 1))) == "dim. 1 mars 2020"
+    assert jinja.full_date(dt.date(2026, 11, 23)) == "lundi 23 novembre 2026"
+
+
+def test_past_and_future():
+    now = timezone.now()
+    assert jinja.ago(now) == "à l'instant"
+    assert plain(jinja.ago(now - dt.timedelta(minutes=35, seconds=5))) == "il y a 35 min"
+    assert plain(jinja.ago(now + dt.timedelta(minutes=35, seconds=5))) == "dans 35 min"
+
+
+def test_plurals():
+    assert [plain(jinja.plural(n, "demande")) for n in (0, 1, 2)] == [
+        "0 demande",
+        "1 demande",
+        "2 demandes",
+    ]
+    assert plain(jinja.plural(2, "écarté, vu", "écartés, vus")) == "2 écartés, vus"
+
+
+def pin(kind, x=100, y=100, **more):
+    return {"kind": kind, "x": x, "y": y} | more
+
+
+def test_a_lone_pin_stays_on_its_commune():
+    assert jinja.spread([pin("professional")], 15) == [pin("professional", 100.0, 100.0)]
+
+
+@pytest.mark.parametrize("count", range(2, 10))
+@pytest.mark.parametrize("with_request", [False, True])
+def test_pins_of_one_commune_never_cover_each_other(count, with_request):
+    radius = 15
+    pins = [pin("professional", rank=n) for n in range(count)]
+    placed = jinja.spread(pins + [pin("request")] * with_request, radius)
+    spots = [(p["x"], p["y"]) for p in placed if p["kind"] == "professional"]
+    nearest = min(
+        ((ax - bx) ** 2 + (ay - by) ** 2) ** 0.5
+        for i, (ax, ay) in enumerate(spots)
+        for bx, by in spots[:i]
+    )
+    assert len(spots) == count
+    assert nearest >= radius * 1.3  # circles have a radius of two thirds of it
+
+
+def test_the_selected_request_is_drawn_last():
+    pins = [pin("request", selected=True), pin("request", selected=False), pin("professional")]
+    assert jinja.spread(pins, 15)[-1]["selected"] is True
