@@ -1,6 +1,7 @@
 """The verbs of accounts: notices and seats."""
 
 from maillage.accounts.actions.notices import (
+    LEASE,
     claim_notice,
     keep_notices,
     mark_notice_refused,
@@ -19,6 +20,7 @@ from maillage.accounts.actions.seats import (
 )
 
 __all__ = [
+    "LEASE",
     "LastAdministrator",
     "SeatRefused",
     "accept_seat",

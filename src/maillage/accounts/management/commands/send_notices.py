@@ -1,5 +1,6 @@
 """`send_notices`: send what is due once, or for ever with --loop."""
 
+import datetime as dt
 import logging
 import signal
 import threading
@@ -24,8 +25,15 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser):
         parser.add_argument("--loop", action="store_true", help="recommence sans fin")
+        parser.add_argument(
+            "--lease",
+            type=int,
+            default=int(actions.LEASE.total_seconds()),
+            help="secondes après lesquelles un envoi sans nouvelle est repris",
+        )
 
-    def handle(self, *, loop, **options):
+    def handle(self, *, loop, lease, **options):
+        self.lease = dt.timedelta(seconds=lease)
         self.stop = threading.Event()
         self.beat_at = 0.0
         if not loop:
@@ -52,7 +60,7 @@ class Command(BaseCommand):
             return sent, refused  # no write lock is taken while there is nothing to do
         actions.keep_notices(by=SYSTEM, now=timezone.now())
         while not self.stop.is_set():
-            notice = actions.claim_notice(by=SYSTEM, now=timezone.now())
+            notice = actions.claim_notice(by=SYSTEM, now=timezone.now(), lease=self.lease)
             if notice is None:
                 break
             if self.send(notice):
