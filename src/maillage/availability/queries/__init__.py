@@ -1,0 +1,65 @@
+"""Reads of availability."""
+
+from maillage.availability.queries.agenda import (
+    AgendaDay,
+    Run,
+    Sheet,
+    agenda,
+    sheet_of,
+)
+from maillage.availability.queries.overlaps import (
+    rules_meeting_opening,
+    rules_meeting_period,
+)
+from maillage.availability.queries.people import (
+    cptss_of,
+    editable_professionals,
+    end_of_day,
+    kinds_of,
+    main_place,
+    open_places,
+    professional_of,
+    visibility_of,
+    wall_instant,
+    zone_of_practice,
+)
+from maillage.availability.queries.quick import (
+    QuickChoice,
+    QuickState,
+    day_off,
+    quick_openings,
+    quick_span,
+    quick_state,
+)
+from maillage.availability.queries.slots import (
+    computed_slots,
+    slots_for_desk,
+)
+
+__all__ = [
+    "AgendaDay",
+    "QuickChoice",
+    "QuickState",
+    "Run",
+    "Sheet",
+    "agenda",
+    "computed_slots",
+    "cptss_of",
+    "day_off",
+    "editable_professionals",
+    "end_of_day",
+    "kinds_of",
+    "main_place",
+    "open_places",
+    "professional_of",
+    "quick_openings",
+    "quick_span",
+    "quick_state",
+    "rules_meeting_opening",
+    "rules_meeting_period",
+    "sheet_of",
+    "slots_for_desk",
+    "visibility_of",
+    "wall_instant",
+    "zone_of_practice",
+]

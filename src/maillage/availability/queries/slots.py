@@ -1,0 +1,119 @@
+"""From rules to slots, and the slots a desk may see."""
+
+import datetime as dt
+from collections.abc import Iterable
+
+from maillage.availability.models import Absence, Opening, Slot, WeeklyPeriod
+from maillage.compute import intervals
+from maillage.territory.models import Cpts
+
+
+def computed_slots(professional_ids: Iterable[int], *, now: dt.datetime, days: int) -> list[Slot]:
+    """The slots the rules of these professionals give from `now` on, for `days` days (unsaved)."""
+    ids = list(professional_ids)
+    # The same day whoever asks: a page under another zone must not move the horizon.
+    today = now.astimezone(dt.UTC).date()
+    periods = {
+        period.pk: period
+        for period in WeeklyPeriod.objects.filter(professional__in=ids)
+        .exclude(until_on__lt=today - dt.timedelta(days=1))
+        .select_related("place__commune")
+    }
+    openings = {
+        opening.pk: opening
+        for opening in Opening.objects.filter(professional__in=ids, ends_at__gt=now).select_related(
+            "place__commune"
+        )
+    }
+    # One just over may still cover the beginning of a window of today.
+    absences = Absence.objects.filter(
+        professional__in=ids, ended_at=None, ends_at__gt=now - dt.timedelta(days=1)
+    )
+    slots = intervals.expand(
+        periods=[_period(each) for each in periods.values()],
+        openings=[_opening(each) for each in openings.values()],
+        absences=[
+            intervals.Absence(owner=a.professional_id, starts_at=a.starts_at, ends_at=a.ends_at)
+            for a in absences
+        ],
+        # A day of margin on both sides for the zones ahead of and behind Paris.
+        first_on=today - dt.timedelta(days=1),
+        before_on=today + dt.timedelta(days=days + 1),
+    )
+    keep = slots.end > intervals.minute_of(now)
+    rules = {intervals.Source.WEEKLY: periods, intervals.Source.OPENING: openings}
+    return [
+        _slot(
+            rules[intervals.Source(kind)][source],
+            intervals.instant_of(start),
+            intervals.instant_of(end),
+        )
+        for kind, source, start, end in zip(
+            slots.source_kind[keep].tolist(),
+            slots.source[keep].tolist(),
+            slots.start[keep].tolist(),
+            slots.end[keep].tolist(),
+            strict=True,
+        )
+    ]
+
+
+def _period(period: WeeklyPeriod) -> intervals.WeeklyPeriod:
+    return intervals.WeeklyPeriod(
+        id=period.pk,
+        owner=period.professional_id,
+        weekday=period.weekday,
+        starts_minute=period.starts_minute,
+        ends_minute=period.ends_minute,
+        slot_minutes=period.slot_minutes,
+        capacity=period.capacity,
+        from_on=period.from_on,
+        until_on=period.until_on,
+        zone=period.place.commune.zone.key,
+    )
+
+
+def _opening(opening: Opening) -> intervals.Opening:
+    length = opening.ends_at - opening.starts_at
+    return intervals.Opening(
+        id=opening.pk,
+        owner=opening.professional_id,
+        starts_at=opening.starts_at,
+        ends_at=opening.ends_at,
+        slot_minutes=opening.slot_minutes or int(length.total_seconds() // 60),
+        capacity=opening.capacity,
+        zone=opening.place.commune.zone.key,
+    )
+
+
+def _slot(rule: WeeklyPeriod | Opening, start: dt.datetime, end: dt.datetime) -> Slot:
+    is_period = isinstance(rule, WeeklyPeriod)
+    return Slot(
+        professional_id=rule.professional_id,
+        place_id=rule.place_id,
+        period=rule if is_period else None,
+        opening=None if is_period else rule,
+        starts_at=start,
+        ends_at=end,
+        is_window=not is_period and rule.slot_minutes is None,
+        kind=rule.kind,
+        mode=rule.mode,
+        capacity=rule.capacity,
+        for_public=rule.for_public,
+        for_pro=rule.for_pro,
+        for_snp=rule.for_snp,
+        for_cpts=rule.for_cpts,
+    )
+
+
+def slots_for_desk(
+    cpts: Cpts, professional_ids: Iterable[int], *, now: dt.datetime, until: dt.datetime
+):
+    """Open slots the desk of `cpts` may see, with `places_left`, full ones too, soonest first."""
+    return (
+        Slot.objects.open(now)
+        .given_to(cpts)
+        .filter(professional__in=professional_ids, starts_at__lt=until)
+        .with_places_left()
+        .order_by("professional_id", "starts_at", "pk")
+    )
