@@ -1,4 +1,4 @@
-"""Roles in a CPTS: who gives them, who accepts, when they give rights, and who is never left out."""
+"""Roles in a CPTS: who gives them, who accepts, when they open, and who is never left out."""
 
 import datetime as dt
 

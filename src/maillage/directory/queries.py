@@ -52,7 +52,9 @@ def words_of(text: str) -> list[str]:
     ['0353011234']
     """
     if not re.search(r"[^\W\d_]", text):
-        digits = phone_digits(text) or re.sub(r"\D", "", text)
+        digits = re.sub(r"\D", "", text)
+        if text.strip().startswith(("+", "00")):
+            digits = phone_digits(text) or digits
         return [digits] if digits else []
     words = fold(text).split()
     return [word for word in words if word not in TITLES] or words
