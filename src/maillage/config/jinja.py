@@ -213,6 +213,7 @@ def form_environment(**options) -> Environment:
 class Entry:
     """One entry of the navigation."""
 
+    name: str
     label: str
     url: str
     icon: str
@@ -265,14 +266,18 @@ def address(name: str, **kwargs) -> str:
 def _navigation(request, actor, cpts) -> list[Entry]:
     if cpts is None:
         return []
-    granted = (
-        (label, address(name, cpts=cpts.slug), symbol)
+    granted = [
+        (name, label, reverse(name, kwargs={"cpts": cpts.slug}), symbol)
         for label, name, symbol, permission in NAVIGATION
         if actor.may(permission, cpts)
+    ]
+    here = max(
+        (each[2] for each in granted if request.path.startswith(each[2])), key=len, default=""
     )
-    entries = [(label, target, symbol) for label, target, symbol in granted if target]
-    here = max((t for _, t, _ in entries if request.path.startswith(t)), key=len, default="")
-    return [Entry(label, target, symbol, target == here) for label, target, symbol in entries]
+    return [
+        Entry(name, label, target, symbol, target == here)
+        for name, label, target, symbol in granted
+    ]
 
 
 def _links(actor, cpts) -> dict[str, str]:

@@ -1,8 +1,21 @@
 """The cast of the demonstration: plainly fictitious people on real territories."""
 
 # Plants and trades: names nobody takes for a colleague's.
-FAMILY_NAMES = ["Coquelicot", "Mirabelle", "Tournesol", "Noisetier", "Bleuet", "Lavande", "Romarin", "Églantine", "Capucine", "Groseille", "Pâquerette", "Châtaigne", "Muguet", "Réglisse", "Verveine", "Marjolaine", "Pissenlit", "Camomille", "Framboise", "Genêt", "Jonquille", "Cerfeuil", "Myrtille", "Glycine", "Amande", "Bourrache", "Citronnelle", "Dahlia", "Estragon", "Fenouil", "Gentiane", "Hortensia", "Iris", "Jasmin", "Kiwi", "Laurier", "Mélisse", "Nénuphar", "Oseille", "Primevère", "Quinoa", "Roseau", "Safran", "Tilleul", "Ulmaire", "Violette", "Ancolie", "Bruyère", "Ciboulette", "Digitale", "Edelweiss", "Freesia"]
-GIVEN_NAMES = ["Alix", "Basile", "Camille", "Dominique", "Eden", "Fanny", "Gaspard", "Hélène", "Irène", "Jules", "Karim", "Lina", "Maël", "Noé", "Olga", "Pablo", "Quentin", "Rose", "Sacha", "Tom", "Ursule", "Victor", "Wanda", "Xavier", "Yasmine", "Zoé"]
+FAMILY_NAMES = (
+    *("Coquelicot", "Mirabelle", "Tournesol", "Noisetier", "Bleuet", "Lavande", "Romarin"),
+    *("Églantine", "Capucine", "Groseille", "Pâquerette", "Châtaigne", "Muguet", "Réglisse"),
+    *("Verveine", "Marjolaine", "Pissenlit", "Camomille", "Framboise", "Genêt", "Jonquille"),
+    *("Cerfeuil", "Myrtille", "Glycine", "Amande", "Bourrache", "Citronnelle", "Dahlia"),
+    *("Estragon", "Fenouil", "Gentiane", "Hortensia", "Iris", "Jasmin", "Kiwi", "Laurier"),
+    *("Mélisse", "Nénuphar", "Oseille", "Primevère", "Quinoa", "Roseau", "Safran", "Tilleul"),
+    *("Ulmaire", "Violette", "Ancolie", "Bruyère", "Ciboulette", "Digitale", "Edelweiss"),
+    *("Freesia",),
+)
+GIVEN_NAMES = (
+    *("Alix", "Basile", "Camille", "Dominique", "Eden", "Fanny", "Gaspard", "Hélène", "Irène"),
+    *("Jules", "Karim", "Lina", "Maël", "Noé", "Olga", "Pablo", "Quentin", "Rose", "Sacha"),
+    *("Tom", "Ursule", "Victor", "Wanda", "Xavier", "Yasmine", "Zoé"),
+)
 
 # (profession, speciality, how many, ages from, to, office, home, remote) for the main territory.
 STAFF = (
@@ -24,7 +37,8 @@ SMALL_STAFF = (
 
 # Practices of the main territory, by INSEE code: the larger communes, as many times as they weigh.
 MAIN_COMMUNES = (
-    ["71306", "71153", "71306", "71153", "71540", "71040", "71059", "71306", "71153", "71486", "71212", "71132", "71540", "71040"]
+    *("71306", "71153", "71306", "71153", "71540", "71040", "71059", "71306", "71153", "71486"),
+    *("71212", "71132", "71540", "71040"),
 )
 
 MAIN = "centre-saone-et-loire"

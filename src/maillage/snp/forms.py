@@ -15,6 +15,8 @@ from maillage.snp.enums import (
 from maillage.snp.models import DeskSettings
 
 NONE_OF_THESE = "none"
+ANOTHER_WORRY = "worry"
+NEW_RECORD = "new"
 
 
 class PhoneField(forms.CharField):
@@ -54,8 +56,13 @@ def set_doubles(fields, doubles) -> None:
 
     fields["resident"].choices = [
         *((str(each.pk), label(each)) for each in doubles),
-        ("", "Aucune de ces personnes : créer une fiche"),
+        (NEW_RECORD, "Aucune de ces personnes : créer une fiche"),
     ]
+
+
+def chosen_resident(value: str) -> str:
+    """The id chosen among likely doubles, empty for a new record."""
+    return "" if value == NEW_RECORD else value
 
 
 class SignsForm(forms.Form):
@@ -82,6 +89,18 @@ class SignsForm(forms.Form):
         return self.flags.get(self.cleaned_data["sign"])
 
 
+class SignsAgainForm(SignsForm):
+    """Asked again about an open request: a worry that is in no list also goes to the 15."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["sign"].choices += [(ANOTHER_WORRY, "Autre inquiétude : transmettre au 15")]
+
+    @property
+    def is_worried(self) -> bool:
+        return self.cleaned_data["sign"] == ANOTHER_WORRY
+
+
 class CareRequestForm(SignsForm):
     """One call. Only the phone and the commune are needed when a sign is ticked."""
 
@@ -98,7 +117,10 @@ class CareRequestForm(SignsForm):
         label="Professionnel demandé", choices=Profession.choices, initial=Profession.DOCTOR
     )
     reason = forms.ChoiceField(
-        label="Motif", choices=[("", "Choisir…"), *Reason.choices], required=False
+        label="Motif",
+        choices=[("", "Choisir…"), *Reason.choices],
+        required=False,
+        widget=forms.Select(attrs={"data-asked": True}),
     )
     note = forms.CharField(
         label="Précision",
@@ -107,7 +129,10 @@ class CareRequestForm(SignsForm):
         help_text="Courte, sans nom ni diagnostic.",
     )
     age_band = forms.ChoiceField(
-        label="Âge", choices=AgeBand.choices, widget=forms.RadioSelect, required=False
+        label="Âge",
+        choices=AgeBand.choices,
+        required=False,
+        widget=forms.RadioSelect(attrs={"data-asked": True, "data-cards": True}),
     )
     channel = forms.ChoiceField(
         label="Qui appelle", choices=Channel.choices, initial=Channel.PATIENT
@@ -144,6 +169,9 @@ class CareRequestForm(SignsForm):
         self.fields["usual_doctor"].choices = [("", "Inconnu ou hors annuaire"), *doctors]
         set_doubles(self.fields, doubles)
 
+    def clean_resident(self):
+        return chosen_resident(self.cleaned_data["resident"])
+
     def clean(self):
         data = super().clean()
         if data.get("sign") == NONE_OF_THESE:
@@ -171,6 +199,9 @@ class PatientForm(forms.Form):
     def __init__(self, *args, doubles=(), **kwargs):
         super().__init__(*args, **kwargs)
         set_doubles(self.fields, doubles)
+
+    def clean_resident(self):
+        return chosen_resident(self.cleaned_data["resident"])
 
 
 class AgreementForm(forms.Form):

@@ -22,6 +22,7 @@ urlpatterns = [
     path("c/<slug:cpts>/snp/<int:pk>/annuler/", views.cancel, name="cancel"),
     path("c/<slug:cpts>/snp/proposition/<int:pk>/", views.proposal, name="proposal"),
     path("c/<slug:cpts>/snp/proposition/<int:pk>/repondre/", views.answer, name="answer"),
+    path("c/<slug:cpts>/snp/proposition/<int:pk>/voix/", views.voice, name="voice"),
     path("c/<slug:cpts>/snp/proposition/<int:pk>/retirer/", views.withdraw, name="withdraw"),
     path("r/<str:token>/", views.link, name="link"),
 ]

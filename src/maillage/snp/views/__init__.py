@@ -1,6 +1,6 @@
 """Pages of unscheduled care: the desk's, the professional's, the coordinator's."""
 
-from maillage.snp.views.answering import answer, link, proposal
+from maillage.snp.views.answering import answer, link, proposal, voice
 from maillage.snp.views.desk import board, new, propose, story, take, withdraw
 from maillage.snp.views.following import (
     agreement,
@@ -34,5 +34,6 @@ __all__ = [
     "signs_settings",
     "story",
     "take",
+    "voice",
     "withdraw",
 ]

@@ -18,6 +18,7 @@ from maillage.snp.enums import AgeBand, CareRequestStatus, ProposalState, Reason
 from maillage.snp.forms import RefusalForm
 from maillage.snp.models import Proposal
 from maillage.snp.rules import can_see_identity
+from maillage.snp.views.desk import on_board
 from maillage.territory import queries as territory
 from maillage.territory.models import Cpts
 
@@ -160,3 +161,10 @@ def proposal(request, proposal):
 def answer(request, proposal):
     respond(request, proposal, request.actor)
     return redirect("snp:proposal", cpts=request.cpts.slug, pk=proposal.pk)
+
+
+@page(Permission.SNP_DESK, of=Proposal, methods=("POST",))
+def voice(request, proposal):
+    """The professional answered the desk by telephone: the desk writes it for them."""
+    respond(request, proposal, request.actor)
+    return on_board(request, proposal.care_request)

@@ -21,13 +21,26 @@ from maillage.kernel.permissions import Permission
 from maillage.residents import queries as residents
 from maillage.residents.models import Resident
 from maillage.snp import actions, queries
-from maillage.snp.enums import OPEN, AgeBand, CareRequestStatus, ProposalState, Reason
+from maillage.snp.enums import (
+    OPEN,
+    AgeBand,
+    AgreementGiver,
+    CareRequestStatus,
+    ProposalState,
+    Reason,
+    RefusalReason,
+)
 from maillage.snp.forms import NONE_OF_THESE, CareRequestForm
 from maillage.snp.models import CareRequest, Proposal
 from maillage.territory import queries as territory
 from maillage.territory.models import Commune
 
 PURPOSE = "régulation SNP"
+FORM_FIELDS = (
+    *("form_key", "phone", "out_of_hours_seen", "channel", "profession", "reason", "note"),
+    *("age_band", "caller_name", "sms_allowed", "can_travel", "kind", "agreement_from"),
+    *("family_name", "given_name", "birth_date"),
+)
 S = CareRequestStatus
 
 
@@ -86,7 +99,9 @@ def board_context(request, found: queries.Board, version: int) -> dict:
         "current_id": current.pk if current else None,
         "facts": facts(current) if current else {},
         "can": allowed(current) if current else {},
-        "proposals": found.proposals,
+        "proposals": [offered(proposal) for proposal in found.proposals],
+        "refusals": RefusalReason.choices,
+        "givers": AgreementGiver.choices,
         "history": found.history,
         "matching": found.matching,
         "ranked": ranked,
@@ -107,6 +122,18 @@ def facts(care_request: CareRequest) -> dict:
         "age": AgeBand(care_request.age_band).label if care_request.age_band else "âge non demandé",
         "profession": Profession(care_request.profession).label,
         "inform": care_request.get_inform_state_display(),
+    }
+
+
+def offered(proposal: Proposal) -> dict:
+    """A live or accepted proposal: its slot in words, and what is said to the patient."""
+    slot = proposal.booking.slot
+    return {
+        "proposal": proposal,
+        "slot": queries.slot_text(slot),
+        "said": queries.appointment_text(proposal),
+        "phone": slot.place.phone or proposal.professional.phone,
+        "begun": slot.starts_at <= timezone.now(),
     }
 
 
@@ -237,7 +264,7 @@ def new(request):
 
 
 def likely_doubles(request, *, phone: str, commune: str) -> list[Resident]:
-    """Residents who may be the patient typed in: same phone, or same name and birth date or commune."""
+    """Residents who may be the patient typed in: same phone, or name and birth date or commune."""
     data = request.POST
     if not data.get("family_name", "").strip() or data.get("sign", NONE_OF_THESE) != NONE_OF_THESE:
         return []
@@ -273,7 +300,6 @@ def intake_of(request, form: CareRequestForm) -> actions.Intake:
         doctor = get_object_or_404(
             Professional.objects.visible_to(request.actor), pk=data["usual_doctor"]
         )
-    copied = ["form_key", "phone", "out_of_hours_seen", "channel", "profession", "reason", "note", "age_band", "caller_name", "sms_allowed", "can_travel", "kind", "agreement_from", "family_name", "given_name", "birth_date"]
     commune = next(
         row.commune
         for row in territory.perimeter(request.cpts, timezone.localdate())
@@ -285,7 +311,7 @@ def intake_of(request, form: CareRequestForm) -> actions.Intake:
         resident=resident,
         is_sure="resident" in request.POST,
         usual_doctor=doctor,
-        **{name: data[name] for name in copied},
+        **{name: data[name] for name in FORM_FIELDS},
     )
 
 

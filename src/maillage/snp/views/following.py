@@ -16,7 +16,7 @@ from maillage.snp.forms import (
     InformForm,
     OutcomeForm,
     PatientForm,
-    SignsForm,
+    SignsAgainForm,
 )
 from maillage.snp.models import CareRequest
 from maillage.snp.views.desk import PURPOSE, act, facts, likely_doubles, on_board
@@ -68,7 +68,7 @@ def signs(request, care_request):
     flags = queries.red_flags(request.cpts)
 
     def call(form):
-        if form.red_flag is None:
+        if form.red_flag is None and not form.is_worried:
             actions.check_signs(by=request.actor, care_request=care_request)
         else:
             actions.hand_over(by=request.actor, care_request=care_request, red_flag=form.red_flag)
@@ -76,9 +76,9 @@ def signs(request, care_request):
     return small_form(
         request,
         care_request,
-        SignsForm(request.POST or None, flags=flags.flags.all() if flags else []),
+        SignsAgainForm(request.POST or None, flags=flags.flags.all() if flags else []),
         title="Redemander les signes d'alerte",
-        note="Un signe coché transmet la demande au 15 maintenant.",
+        note="Un signe coché, ou une autre inquiétude, transmet la demande au 15 maintenant.",
         button="Valider",
         call=call,
         danger=True,

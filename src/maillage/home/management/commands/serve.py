@@ -80,7 +80,7 @@ class Command(BaseCommand):
 
     def prepare(self, *, demo, host, port):
         """Fill an empty database, or refuse what is not fit for real people; the environment."""
-        environment = os.environ | {"MAILLAGE_SUPERVISED": "1"}
+        environment = os.environ | {"MAILLAGE_SUPERVISED": str(os.getpid()), "PORT": str(port)}
         if instance.is_demo() or (demo and is_blank()):
             environment.setdefault("MAILLAGE_SITE_URL", f"http://{address(host, port)}")
             if host in EVERYWHERE:
