@@ -17,6 +17,7 @@ from collections import Counter
 import pytest
 from allauth.core.context import request_context
 from django.core.management import call_command
+from django.db import connection
 from django.test import RequestFactory
 from django.utils import timezone
 
@@ -246,6 +247,28 @@ def test_the_mails_of_the_login_pages_wait_like_the_others(real, smtp):
     notice = Notice.objects.get()
     assert (notice.recipient, notice.state) == (user.email, NoticeState.WAITING)
     assert "http://localhost/r" in notice.body
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_several_senders_never_take_the_same_notice():
+    instance.declare(is_demo=False)
+    for number in range(40):
+        queue(key=f"k{number}")
+    taken, start = [], threading.Barrier(4)
+
+    def claim_all():
+        start.wait()
+        while notice := actions.claim_notice(by=SYSTEM, now=timezone.now()):
+            taken.append(notice.key)
+        connection.close()
+
+    senders = [threading.Thread(target=claim_all) for _ in range(4)]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
+    assert len(taken) == len(set(taken)) == 40
 
 
 def test_kill_9_loses_nothing_and_doubles_at_most_once_each(tmp_path, smtp):

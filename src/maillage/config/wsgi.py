@@ -8,4 +8,5 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "maillage.config.settings")
 application = get_wsgi_application()
 
 if os.environ.get("MAILLAGE_SUPERVISED"):
-    stop_with_parent()  # a worker never outlives the server that started it
+    # A worker never outlives the server that started it.
+    stop_with_parent(supervisor=int(os.environ["MAILLAGE_SUPERVISED"]))

@@ -23,13 +23,21 @@ FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 0.5, 30.0
 POLL_SECONDS = 0.1
 
 
-def stop_with_parent(parent: int | None = None) -> None:
-    """Ask the kernel for a SIGTERM when the parent dies (`parent`: its id, checked after)."""
+def stop_with_parent(*, supervisor: int | None = None) -> None:
+    """Ask the kernel for a SIGTERM when the parent process dies.
+
+    It may have died before we asked: `supervisor` (its id) is looked for once more.
+    """
     if sys.platform != "linux":
         return
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    if parent is not None and os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGTERM)
+    if supervisor is not None:
+        try:
+            os.kill(supervisor, 0)
+        except ProcessLookupError:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except PermissionError:
+            pass  # it lives, under another account
 
 
 @dataclass(slots=True)
@@ -50,7 +58,7 @@ class Child:
             env=dict(environment),
             stdin=subprocess.DEVNULL,
             start_new_session=True,
-            preexec_fn=lambda: stop_with_parent(supervisor),
+            preexec_fn=lambda: stop_with_parent(supervisor=supervisor),
         )
         self.started_at = time.monotonic()
 
