@@ -381,8 +381,8 @@ class ProposalQuerySet(models.QuerySet):
         if actor.may(Permission.PROPOSAL_ANSWER, actor.cpts_id):
             return self.filter(
                 cpts=actor.cpts_id,
-                professional__account__user=actor.user_id,
-                professional__account__ended_on=None,
+                professional__accounts__user=actor.user_id,
+                professional__accounts__ended_on=None,
             )
         return self.none()
 

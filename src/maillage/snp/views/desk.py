@@ -352,10 +352,12 @@ def take(request, care_request):
 
 @page(Permission.SNP_DESK, of=CareRequest, methods=("POST",))
 def propose(request, care_request):
-    slot = get_object_or_404(
-        Slot.objects.visible_to(request.actor).select_related("place__commune"),
-        pk=request.POST.get("slot") if request.POST.get("slot", "").isdecimal() else None,
-    )
+    wanted = request.POST.get("slot", "")
+    if not wanted.isdecimal():
+        messages.error(request, "Choisissez un créneau.")
+        return on_board(request, care_request)
+    slots = Slot.objects.visible_to(request.actor).select_related("place__commune")
+    slot = get_object_or_404(slots, pk=wanted)
     return act(
         request,
         care_request,
