@@ -12,14 +12,13 @@ from django.conf import settings
 from django.template import engines
 from django.template.backends.jinja2 import Template
 from django.test import RequestFactory, override_settings
-from django.urls import include, path
 from django.utils import timezone
 from jinja2 import ChoiceLoader, FileSystemLoader
 
 from maillage.config import jinja
 from maillage.directory.enums import CareKind, Profession
 from maillage.residents.models import Resident
-from maillage.snp.enums import AgeBand, CareRequestStatus
+from maillage.snp.enums import AgeBand, AgreementGiver, CareRequestStatus, RefusalReason
 from maillage.snp.models import CareRequest, CareRequestEvent
 from maillage.snp.queries.board import Board
 from maillage.snp.queries.board import Row as BoardRow
@@ -29,32 +28,6 @@ from maillage.territory.models import Commune
 
 HERE = Path(__file__).parent
 
-
-def served(request, **kwargs):
-    raise NotImplementedError
-
-
-def _names(app, **names):
-    return path("", include(([path(at, served, name=name) for name, at in names.items()], app)))
-
-
-SNP = "story take propose agreement name signs confirm inform outcome reorient cancel withdraw"
-urlpatterns = [
-    _names(
-        "snp",
-        board="c/<slug:cpts>/snp/",
-        **{name: f"c/<slug:cpts>/snp/<int:pk>/{name}/" for name in SNP.split()},
-    ),
-    _names("availability", week="c/<slug:cpts>/disponibilites/"),
-    _names("directory", list="c/<slug:cpts>/annuaire/"),
-    _names("residents", search="c/<slug:cpts>/habitants/"),
-    _names("territory", page="c/<slug:cpts>/territoire/"),
-    _names("accounts", seats="c/<slug:cpts>/roles/", shortcuts="raccourcis/"),
-    _names("home", start="", seats="mes-roles/", cpts="c/<slug:cpts>/"),
-    path("login/", served, name="account_login"),
-    path("logout/", served, name="account_logout"),
-    path("mot-de-passe/", served, name="account_change_password"),
-]
 
 CPTS = Row(pk=1, slug="centre-saone-et-loire", name="CPTS Centre Saône-et-Loire")
 
@@ -75,6 +48,8 @@ class Person:
 
 class Seated:
     kind = "seat"
+    seat_id = user_id = cpts_id = 1
+    label = "gallery"
 
     def __init__(self, role, *granted):
         self.seat = Row(get_role_display=lambda: role)
@@ -230,8 +205,6 @@ def _current(now):
         caller_name="la mère",
         received_at=now - dt.timedelta(minutes=47),
         resident=Resident(pk=3, given_name="Lou", family_name="Démo", commune=commune),
-        agreement_from="caller",
-        agreement_at=now,
     )
 
 
@@ -242,8 +215,6 @@ def board(*, now=None, count=10, selected=True):
     rows = _rows(now, drawing.areas, count)
     found = Board(rows=rows, counts=[], current=_current(now) if selected else None)
     ranked = _ranked(drawing.areas) if selected else ()
-    can = dict.fromkeys(["take", "propose", "agreement", "name", "cancel", "signs"], selected)
-    can |= dict.fromkeys(["inform", "sms", "outcome", "missed", "reorient", "confirm"], False)
     left_out = Candidate(91, "Dr Zoé Factice", "Pédiatrie", "Torcy", "71004", "")
     event = CareRequestEvent(at=now, kind="created", text="reçue du 15")
     return {
@@ -253,13 +224,14 @@ def board(*, now=None, count=10, selected=True):
         "new_url": f"/c/{CPTS.slug}/snp/nouvelle/",
         "current": found.current,
         "current_id": 1 if selected else None,
-        "facts": {"reason": "Fièvre", "age": AgeBand.INFANT.label, "profession": "Médecin"}
-        | {"inform": "sans objet"},
-        "can": can,
+        "facts": desk.facts(found.current) if selected else {},
+        "can": desk.allowed(found.current) if selected else {},
         "proposals": [],
         "history": [event],
         "matching": Matching(ranked, (left_out,)) if selected else None,
         "ranked": ranked,
+        "givers": AgreementGiver.choices,
+        "refusals": RefusalReason.choices,
         "left_out": (replace(left_out, left_out="ne reçoit pas à cet âge"),),
         "kinds": dict(CareKind.choices),
         "professions": dict(Profession.choices),
@@ -293,7 +265,7 @@ PLAIN_STATIC = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.S
 
 def pages() -> dict[str, str]:
     """Name of each page of the gallery and its HTML."""
-    with override_settings(ROOT_URLCONF="tests.front.gallery", STORAGES=PLAIN_STATIC):
+    with override_settings(STORAGES=PLAIN_STATIC):
         drawn = {"board": draw("snp/board.html", board(), at=f"/c/{CPTS.slug}/snp/")}
         for each in sorted((HERE / "pages").glob("[a-z]*.html")):
             drawn[each.stem] = draw(each.name, context_of(each.stem), **who_sees(each.stem))
@@ -302,7 +274,7 @@ def pages() -> dict[str, str]:
 
 def fragment(*, count, **changes) -> str:
     """What the board answers to one that asks "anything since?"."""
-    with override_settings(ROOT_URLCONF="tests.front.gallery", STORAGES=PLAIN_STATIC):
+    with override_settings(STORAGES=PLAIN_STATIC):
         return draw("snp/_board.html", board(count=count) | changes, fragment=True)
 
 

@@ -45,7 +45,7 @@ def test_every_page_of_a_demonstration_says_so(pages):
 
 
 def test_a_real_database_shows_no_banner():
-    with override_settings(ROOT_URLCONF="tests.front.gallery", STORAGES=gallery.PLAIN_STATIC):
+    with override_settings(STORAGES=gallery.PLAIN_STATIC):
         html = gallery.draw("404.html", {}, is_demo=False)
     assert "Démonstration" not in html
 
@@ -87,7 +87,9 @@ def test_nobody_signed_in_sees_no_navigation_and_no_search(pages):
 
 
 def test_log_out_is_a_form(pages):
-    form = re.search(r'<form method="post" action="/logout/">.*?</form>', pages["board"], re.S)
+    form = re.search(
+        r'<form method="post" action="/compte/logout/">.*?</form>', pages["board"], re.S
+    )
     assert "csrfmiddlewaretoken" in form.group()
 
 
@@ -161,14 +163,14 @@ def test_errors_of_a_form_are_escaped():
 
 def test_the_board_without_a_request_in_hand():
     context = gallery.board(selected=False)
-    with override_settings(ROOT_URLCONF="tests.front.gallery", STORAGES=gallery.PLAIN_STATIC):
+    with override_settings(STORAGES=gallery.PLAIN_STATIC):
         html = gallery.draw("snp/board.html", context | {"rows": [], "left_out": ()})
     assert "Choisissez une demande" in html
     assert "Aucune demande ouverte" in html
 
 
 def test_the_board_without_a_map():
-    with override_settings(ROOT_URLCONF="tests.front.gallery", STORAGES=gallery.PLAIN_STATIC):
+    with override_settings(STORAGES=gallery.PLAIN_STATIC):
         html = gallery.draw("snp/board.html", gallery.board() | {"map": None, "pins": []})
     assert "Pas de carte" in html
 
