@@ -1,9 +1,11 @@
 """Roles in a CPTS: who gives them, who accepts, when they open, and who is never left out."""
 
 import datetime as dt
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
 from django.utils import timezone
 
@@ -11,7 +13,7 @@ from maillage.accounts import actions, queries
 from maillage.accounts.enums import SEAT_TRANSITIONS, Channel, NoticeState, Role, SeatState
 from maillage.accounts.models import Notice, Seat, User
 from maillage.accounts.rules import SYSTEM, LinkActor, UserActor
-from maillage.kernel.errors import InvalidTransition, NotAllowed
+from maillage.kernel.errors import DomainError, InvalidTransition, NotAllowed
 from maillage.kernel.models import JournalLine
 from maillage.kernel.permissions import Permission
 from people import actor_as, make_cpts, make_seat, make_user, mark_demo, sign_in
@@ -475,3 +477,52 @@ def test_the_door_shows_a_few_of_each_role(client, cpts):
 def test_users_have_no_password_they_did_not_choose(admin, cpts):
     invite(admin, cpts)
     assert not any(user.has_usable_password() for user in User.objects.exclude(password=""))
+
+
+# Races
+
+
+def together(*acts):
+    """Run each act in its own thread and connection, started at the same moment; what they raised."""
+    start = threading.Barrier(len(acts))
+
+    def run(act):
+        start.wait()
+        try:
+            act()
+        except DomainError as error:
+            return error
+        finally:
+            connection.close()
+        return None
+
+    with ThreadPoolExecutor(len(acts)) as pool:
+        return list(pool.map(run, acts))
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_two_administrators_never_leave_together():
+    cpts = make_cpts()
+    for _ in range(10):
+        pair = [actor_as(cpts, Role.ADMINISTRATOR) for _ in range(2)]
+
+        def leave(actor):
+            return lambda: actions.move_seat(by=actor, seat=actor.seat, state=SeatState.LEFT)
+
+        raised = together(*(leave(actor) for actor in pair))
+        assert sorted(type(each).__name__ for each in raised) == ["LastAdministrator", "NoneType"]
+        Seat.objects.filter(cpts=cpts).update(state=SeatState.LEFT)
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_the_same_invitation_twice_at_once_gives_one_seat():
+    cpts = make_cpts()
+    admin = actor_as(cpts, Role.ADMINISTRATOR)
+    for number in range(10):
+        email = f"course{number}@exemple.example"
+        raised = together(*[lambda email=email: invite(admin, cpts, email)] * 4)
+        assert sum(each is None for each in raised) == 1
+        assert {type(each) for each in raised} - {type(None)} == {actions.SeatRefused}
+        assert User.objects.filter(email=email).count() == 1

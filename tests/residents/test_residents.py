@@ -1,9 +1,11 @@
 """Residents: looked for by whole keys, written once, never overwritten, every reading told."""
 
 import datetime as dt
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
 from django.utils import timezone
 from django_scopes import scope
@@ -383,3 +385,28 @@ def test_pages_cost_a_fixed_number_of_queries(client, cpts, cluny, django_assert
     with django_assert_num_queries(3 + 4):  # who; residents, journal read and written, communes
         answer = client.post(at("search", cpts), {"phone": "0639980001"})
     assert answer.text.count("<article") == 30
+
+
+@pytest.mark.race
+@pytest.mark.django_db(transaction=True)
+def test_two_operators_writing_the_same_caller_see_each_other():
+    cpts = make_cpts(communes=[make_commune()])
+    desks = [actor_as(cpts, Role.DISPATCHER) for _ in range(4)]
+
+    def write(desk, phone, start):
+        start.wait()
+        try:
+            record(cpts, by=desk, phone=phone)
+        except actions.LikelyDouble:
+            return "told"
+        finally:
+            connection.close()
+        return "written"
+
+    for number in range(10):
+        start = threading.Barrier(len(desks))
+        with ThreadPoolExecutor(len(desks)) as pool:
+            ends = list(
+                pool.map(lambda desk, n=number, s=start: write(desk, f"06399801{n:02}", s), desks)
+            )
+        assert sorted(ends) == ["told", "told", "told", "written"]

@@ -5,7 +5,6 @@ from typing import Any
 
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.db import DEFAULT_DB_ALIAS, models
-from django.db.backends.ddl_references import Statement
 
 
 class TenantForeignKey(models.BaseConstraint):
@@ -38,12 +37,11 @@ class TenantForeignKey(models.BaseConstraint):
             schema_editor.deferred_sql.append(self._sql(model, schema_editor))
         return ""
 
-    def create_sql(self, model: Any, schema_editor: Any) -> Statement | str:
-        if schema_editor.connection.vendor == "postgresql":
-            return self._sql(model, schema_editor)
-        return ""
+    def create_sql(self, model: Any, schema_editor: Any) -> str:
+        # At the end of the migration: the UNIQUE (cpts, id) it refers to may be written after it.
+        return self.constraint_sql(model, schema_editor)
 
-    def remove_sql(self, model: Any, schema_editor: Any) -> Statement | str:
+    def remove_sql(self, model: Any, schema_editor: Any) -> str:
         if schema_editor.connection.vendor == "postgresql":
             quote = schema_editor.quote_name
             return f"ALTER TABLE {quote(model._meta.db_table)} DROP CONSTRAINT {quote(self.name)}"
