@@ -1,8 +1,6 @@
 """Pages are Jinja2: the environment, what every page knows (`frame`), how a form field is drawn."""
 
 import datetime as dt
-import math
-from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,34 +124,6 @@ def plural(count: int, one: str, many: str = "") -> str:
     return f"{number(count)}{NBSP}{one if abs(count) < 2 else many or one + 's'}"
 
 
-def spread(pins: list, radius: float) -> list:
-    """Pins that share a point, set around it so that each stays readable; selected requests last.
-
-    `pins` are dicts with x and y. A request (kind "request") keeps the point, its drop rises above
-    it: professionals then stand on an arc below; without a request they stand on a circle.
-    """
-    groups = defaultdict(list)
-    for pin in pins:
-        groups[round(pin["x"]), round(pin["y"])].append(pin)
-    placed = []
-    for (x, y), group in groups.items():
-        held = [pin for pin in group if pin["kind"] == "request"]
-        others = [pin for pin in group if pin["kind"] != "request"]
-        count = len(others)
-        if held:
-            first, step = (45, 0) if count == 1 else (-10, 200 / max(count - 1, 1))
-            ring = radius * max(1, count / 2.1)
-        else:
-            first, step = -90, 360 / max(count, 1)
-            ring = radius * max(0.75, count / 3.6) if count > 1 else 0
-        for index, pin in enumerate(others):
-            angle = math.radians(first + step * index)
-            dx, dy = ring * math.cos(angle), ring * math.sin(angle)
-            placed.append(pin | {"x": round(x + dx, 1), "y": round(y + dy, 1)})
-        placed.extend(held)
-    return sorted(placed, key=lambda pin: (pin["kind"] == "request", bool(pin.get("selected"))))
-
-
 def icon(name: str, size: int = 18, label: str = "") -> Markup:
     """An icon of the sprite; hidden from screen readers unless it is given a label."""
     says = Markup('role="img" aria-label="{}"').format(label) if label else 'aria-hidden="true"'
@@ -175,7 +145,7 @@ def environment(**options) -> Environment:
         each.__name__: each
         for each in (
             *(number, phone, clock, day, full_date, moment, duration, since, ago, iso, plural),
-            spread,
+            *(spread, named),
         )
     }
     return env
