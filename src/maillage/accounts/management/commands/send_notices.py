@@ -43,6 +43,7 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop.set())
         while not self.stop.is_set():
+            close_old_connections()
             try:
                 self.send_round()
             except DatabaseError as error:
@@ -53,7 +54,6 @@ class Command(BaseCommand):
 
     def send_round(self):
         """Everything due now, one notice at a time so that a crash doubles one at most."""
-        close_old_connections()
         self.beat()
         sent = refused = 0
         if not Notice.objects.due(timezone.now()).exists():
