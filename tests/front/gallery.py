@@ -213,7 +213,7 @@ def board(*, now=None, count=10, selected=True):
     now = now or timezone.now()
     drawing = made_up_map()
     rows = _rows(now, drawing.areas, count)
-    found = Board(rows=rows, counts=[], current=_current(now) if selected else None)
+    found = Board(version=12, rows=rows, counts=[], current=_current(now) if selected else None)
     ranked = _ranked(drawing.areas) if selected else ()
     left_out = Candidate(91, "Dr Zoé Factice", "Pédiatrie", "Torcy", "71004", "")
     event = CareRequestEvent(at=now, kind="created", text="reçue du 15")

@@ -1,11 +1,13 @@
 """Numbers, times and places as a French reader expects them."""
 
 import datetime as dt
+from types import SimpleNamespace as Row
 
 import pytest
 from django.utils import timezone
 
 from maillage.config import jinja
+from maillage.kernel import pins
 
 NBSP = "\u00a0"
 
@@ -74,29 +76,44 @@ def test_plurals():
 
 
 def pin(kind, x=100, y=100, **more):
-    return {"kind": kind, "x": x, "y": y} | more
+    return {"kind": kind, "x": x, "y": y, "insee": "71001"} | more
 
 
 def test_a_lone_pin_stays_on_its_commune():
-    assert jinja.spread([pin("professional")], 15) == [pin("professional", 100.0, 100.0)]
+    [placed] = pins.spread([pin("professional")], 1)
+    assert (placed["x"], placed["y"]) == placed["at"] == (100, 100)
 
 
 @pytest.mark.parametrize("count", range(2, 10))
 @pytest.mark.parametrize("with_request", [False, True])
 def test_pins_of_one_commune_never_cover_each_other(count, with_request):
-    radius = 15
-    pins = [pin("professional", rank=n) for n in range(count)]
-    placed = jinja.spread(pins + [pin("request")] * with_request, radius)
-    spots = [(p["x"], p["y"]) for p in placed if p["kind"] == "professional"]
+    shared = [pin("professional", rank=n) for n in range(count)] + [pin("request")] * with_request
+    spots = [(p["x"], p["y"]) for p in pins.spread(shared, 1) if p["kind"] == "professional"]
     nearest = min(
         ((ax - bx) ** 2 + (ay - by) ** 2) ** 0.5
         for i, (ax, ay) in enumerate(spots)
         for bx, by in spots[:i]
     )
     assert len(spots) == count
-    assert nearest >= radius * 1.3  # circles have a radius of two thirds of it
+    assert nearest >= 20  # two circles of ten
 
 
 def test_the_selected_request_is_drawn_last():
-    pins = [pin("request", selected=True), pin("request", selected=False), pin("professional")]
-    assert jinja.spread(pins, 15)[-1]["selected"] is True
+    shared = [pin("request", selected=True), pin("request", selected=False), pin("professional")]
+    assert pins.spread(shared, 1)[-1]["selected"] is True
+
+
+def test_a_name_leaves_its_neighbour_in_sight():
+    """A pin stands just below another: the upper name cannot be written below its own pin."""
+    areas = [Row(insee="1", name="Blanzy"), Row(insee="2", name="Montceau")]
+    shared = [pin("professional", insee="1"), pin("professional", y=122, insee="2")]
+    low, high = pins.names(pins.spread(shared, 1), areas, 1)
+    assert (low["text"], high["text"]) == ("Montceau", "Blanzy")
+    assert low["y"] > 133
+    assert abs(high["x"] - 100) > 20 or high["y"] < 90
+
+
+def test_a_commune_is_named_once():
+    areas = [Row(insee="71001", name="Blanzy"), Row(insee="71002", name="Nobody")]
+    shared = [pin("professional"), pin("professional"), pin("request")]
+    assert [name["text"] for name in pins.names(pins.spread(shared, 1), areas, 1)] == ["Blanzy"]

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from django import forms
@@ -17,7 +18,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 import maillage
-from maillage.kernel import instance
+from maillage.kernel import instance, pins
 from maillage.kernel.identifiers import format_phone
 from maillage.kernel.pages import is_fragment
 from maillage.kernel.permissions import Permission
@@ -126,9 +127,14 @@ def plural(count: int, one: str, many: str = "") -> str:
 
 def icon(name: str, size: int = 18, label: str = "") -> Markup:
     """An icon of the sprite; hidden from screen readers unless it is given a label."""
+    return _icon(name, size, label, static("maillage/icons.svg"))
+
+
+@lru_cache(maxsize=512)
+def _icon(name: str, size: int, label: str, sprite: str) -> Markup:
     says = Markup('role="img" aria-label="{}"').format(label) if label else 'aria-hidden="true"'
     return Markup('<svg class="i" width="{0}" height="{0}" {1}><use href="{2}#{3}"/></svg>').format(
-        size, Markup(says), static("maillage/icons.svg"), name
+        size, Markup(says), sprite, name
     )
 
 
@@ -145,7 +151,7 @@ def environment(**options) -> Environment:
         each.__name__: each
         for each in (
             *(number, phone, clock, day, full_date, moment, duration, since, ago, iso, plural),
-            *(spread, named),
+            *(pins.spread, pins.names),
         )
     }
     return env
