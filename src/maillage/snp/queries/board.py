@@ -25,6 +25,7 @@ from maillage.snp.queries.words import slot_text
 from maillage.territory.models import Cpts
 
 S = CareRequestStatus
+LIVE = (ProposalState.SENT, ProposalState.ACCEPTED)
 RANKED_SHOWN = 9
 TONES = {S.NEW: "info", S.PROPOSED: "warn", S.ACCEPTED: "ok", S.INFORMED: "", S.HANDED_OVER: "bad"}
 AWAY = "Le professionnel s'est déclaré absent : réorientez."
@@ -56,8 +57,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """All the board shows. `residents`: ids of every resident shown, for the journal."""
+    """All the board shows. `version`: the pulse it was read at. `residents`: ids of every
+    resident shown, for the journal."""
 
+    version: int
     rows: list[Row]
     counts: list[tuple[str, int, str]]
     current: CareRequest | None
@@ -77,7 +80,7 @@ def on_board(cpts: Cpts):
     )
 
 
-def _rows(cpts: Cpts, settings: DeskSettings, now: dt.datetime) -> list[Row]:
+def _found(cpts: Cpts) -> list[dict]:
     first = Case(
         When(status=S.HANDED_OVER, then=Value(0)),
         When(~Q(alert=""), then=Value(1)),
@@ -87,7 +90,7 @@ def _rows(cpts: Cpts, settings: DeskSettings, now: dt.datetime) -> list[Row]:
         default=Value(5),
         output_field=IntegerField(),
     )
-    found = list(
+    return list(
         on_board(cpts)
         .order_by(first, "received_at", "pk")
         .values(
@@ -96,24 +99,27 @@ def _rows(cpts: Cpts, settings: DeskSettings, now: dt.datetime) -> list[Row]:
             *("taken_by__user__given_name", "taken_by__user__family_name", "profession"),
         )
     )
+
+
+def _proposals(cpts: Cpts, care_requests: list[int]) -> dict[int, list]:
+    """By request: what waits, what was accepted, what was refused."""
     away = Booking.objects.under_absence().filter(pk=OuterRef("booking"))
-    live = defaultdict(list)
+    by_request = defaultdict(list)
     for proposal in (
         Proposal.objects.filter(
-            cpts=cpts,
-            care_request__in=[row["pk"] for row in found],
-            state__in=[ProposalState.SENT, ProposalState.ACCEPTED],
+            cpts=cpts, care_request__in=care_requests, state__in=[*LIVE, ProposalState.REFUSED]
         )
         .annotate(is_away=Exists(away))
         .select_related("professional", "booking__slot__place__commune")
         .order_by("sent_at", "pk")
     ):
-        live[proposal.care_request_id].append(proposal)
-    return [_row(row, live[row["pk"]], settings, now) for row in found]
+        by_request[proposal.care_request_id].append(proposal)
+    return by_request
 
 
 def _row(row: dict, proposals: list[Proposal], settings: DeskSettings, now: dt.datetime) -> Row:
     status = S(row["status"])
+    proposals = [each for each in proposals if each.state in LIVE]
     alert = row["alert"]
     if status == S.HANDED_OVER:
         alert = "À transmettre au 15 : reprise à confirmer"
@@ -169,36 +175,40 @@ def board_of(cpts: Cpts, *, selected: int | None, now: dt.datetime | None = None
     """The board with one request in hand: the one asked for, else the first."""
     now = now or timezone.now()
     settings = settings_of(cpts, now)
-    rows = _rows(cpts, settings, now)
-    wanted = selected if selected in {row.id for row in rows} else None
-    if wanted is None and selected is None and rows:
-        wanted = rows[0].id
-    current = None
-    if wanted or selected:
-        current = (
-            CareRequest.objects.filter(pk=wanted or selected, cpts=cpts)
-            .select_related(
-                *("cpts", "commune", "resident", "usual_doctor"),
-                *("taken_by__user", "agreement_by__user", "hand_over__red_flag"),
-            )
-            .first()
-        )
+    found = _found(cpts)
+    shown = {row["pk"] for row in found} | {selected} - {None}
+    proposals = _proposals(cpts, sorted(shown))
+    rows = [_row(row, proposals[row["pk"]], settings, now) for row in found]
+    # What is under an absence is found only now: whatever calls comes first, the order kept.
+    rows.sort(key=lambda row: not row.alert)
+    wanted = selected or (rows[0].id if rows else None)
+    current = None if wanted is None else _in_hand(cpts, wanted)
     if current is None:
-        return Board(rows=rows, counts=_counts(rows), current=None)
+        return Board(version=settings.version, rows=rows, counts=_counts(rows), current=None)
     matching = None
     if current.status in (S.NEW, S.PROPOSED):
-        matching = matching_for(current, now=now, settings=settings, shown=RANKED_SHOWN)
+        matching = matching_for(
+            current, now=now, settings=settings, shown=RANKED_SHOWN, asked=proposals[current.pk]
+        )
     return Board(
+        version=settings.version,
         rows=rows,
         counts=_counts(rows),
         current=current,
-        proposals=list(
-            current.proposals.filter(state__in=[ProposalState.SENT, ProposalState.ACCEPTED])
-            .select_related("professional", "booking__slot__place__commune")
-            .order_by("sent_at", "pk")
-        ),
+        proposals=[each for each in proposals[current.pk] if each.state in LIVE],
         history=history(current),
         matching=matching,
+    )
+
+
+def _in_hand(cpts: Cpts, care_request_id: int) -> CareRequest | None:
+    return (
+        CareRequest.objects.filter(pk=care_request_id, cpts=cpts)
+        .select_related(
+            *("cpts", "commune", "resident", "usual_doctor"),
+            *("taken_by__user", "agreement_by__user", "hand_over__red_flag"),
+        )
+        .first()
     )
 
 

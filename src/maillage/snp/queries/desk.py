@@ -3,9 +3,12 @@
 import datetime as dt
 from zoneinfo import ZoneInfo
 
+from django.db.models import OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from maillage.kernel.errors import DomainError
+from maillage.kernel.models import Pulse
 from maillage.snp.models import DeskSettings, RedFlagList
 from maillage.territory.models import Cpts
 
@@ -17,11 +20,15 @@ class DeskNotSet(DomainError):
 
 
 def settings_of(cpts: Cpts, now: dt.datetime | None = None) -> DeskSettings:
-    """The desk's settings in force; raises DeskNotSet before the coordinator recorded any."""
+    """The desk's settings in force; raises DeskNotSet before the coordinator recorded any.
+
+    `version` is the pulse of the CPTS, read with them: what is read after is at least as new.
+    """
+    pulse = Pulse.objects.filter(pk=OuterRef("cpts")).values("version")
     found = (
         DeskSettings.objects.filter(cpts=cpts)
         .in_force(now or timezone.now())
-        .prefetch_related("hours")
+        .annotate(version=Coalesce(Subquery(pulse), 0))
         .first()
     )
     if found is None:

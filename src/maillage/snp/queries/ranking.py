@@ -2,11 +2,14 @@
 
 import datetime as dt
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from django.db.models import Count, OuterRef, Subquery
+from django.db.models import Count, Exists, IntegerField, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from maillage.availability.models import Absence
@@ -73,13 +76,12 @@ class _Pool:
     asked: list[dict]  # already asked about this request
     told: dict[int, str]  # why those are not asked again
     slots: list[tuple]
-    load: dict[int, int]
-    away: frozenset[int]
     kinds: frozenset[str]
 
 
 def wanted_kinds(care_request: CareRequest) -> frozenset[str]:
-    """Kinds of care that suit: the one asked for; else the surgery or a visit; a visit if they can't travel."""
+    """Kinds of care that suit: the one asked for; else the surgery or a visit (a visit only when
+    the patient cannot travel)."""
     if care_request.kind:
         return frozenset({care_request.kind})
     return frozenset(
@@ -103,67 +105,69 @@ def takes_age(care_request: CareRequest, age_from: int, age_to: int) -> bool:
     return age_from <= low and age_to >= high
 
 
-def _people(care_request: CareRequest, now: dt.datetime, only: int | None) -> list[dict]:
+def _people(
+    care_request: CareRequest, now: dt.datetime, until: dt.datetime, only: int | None
+) -> list[dict]:
     places = Place.objects.filter(professional=OuterRef("pk"), closed_on=None)
+    accepted = Proposal.objects.filter(
+        cpts=care_request.cpts_id,
+        professional=OuterRef("pk"),
+        state=ProposalState.ACCEPTED,
+        answered_at__gt=now - dt.timedelta(days=LOAD_DAYS),
+    )
+    away = Absence.objects.filter(
+        professional=OuterRef("pk"), ended_at=None, starts_at__lt=until, ends_at__gt=now
+    )
+    load = accepted.order_by().values("professional").annotate(n=Count("pk")).values("n")
     found = (
         Professional.objects.in_cpts(care_request.cpts_id, timezone.localdate(now))
         .annotate(
             insee=Subquery(places.order_by("-is_main", "pk").values("commune")[:1]),
             commune_name=Subquery(places.order_by("-is_main", "pk").values("commune__name")[:1]),
+            load=Coalesce(Subquery(load, output_field=IntegerField()), 0),
+            is_away=Exists(away),
         )
         .order_by("pk")
         .values(
             *("pk", "given_name", "family_name", "profession", "speciality", "phone"),
             *("age_from", "age_to", "does_office", "does_home", "does_remote"),
-            *("insee", "commune_name"),
+            *("insee", "commune_name", "load", "is_away"),
         )
     )
     return list(found if only is None else found.filter(pk=only))
 
 
+ASKED = {
+    ProposalState.REFUSED: "a déjà refusé cette demande",
+    ProposalState.SENT: "déjà sollicité, réponse attendue",
+}
+
+
 def _pool(
-    care_request: CareRequest, settings: DeskSettings, now: dt.datetime, only: int | None
+    care_request: CareRequest,
+    settings: DeskSettings,
+    now: dt.datetime,
+    only: int | None,
+    asked: Iterable[Proposal] | None,
 ) -> _Pool:
-    reasons = {
-        ProposalState.REFUSED: "a déjà refusé cette demande",
-        ProposalState.SENT: "déjà sollicité, réponse attendue",
-    }
-    asked = care_request.proposals.filter(state__in=reasons).values_list("professional", "state")
-    told = {pk: reasons[ProposalState(state)] for pk, state in asked}
-    everybody = _people(care_request, now, only)
+    until = now + dt.timedelta(hours=settings.search_hours)
+    if asked is None:
+        asked = care_request.proposals.filter(state__in=ASKED).only("professional_id", "state")
+    told = {each.professional_id: ASKED[each.state] for each in asked if each.state in ASKED}
+    everybody = _people(care_request, now, until, only)
     people = [p for p in everybody if p["pk"] not in told]
     suitable = [p["pk"] for p in people if answers(care_request, p["profession"], p["speciality"])]
-    until = now + dt.timedelta(hours=settings.search_hours)
     slots = list(
         slots_for_desk(care_request.cpts, suitable, now=now, until=until).values_list(
             *("professional_id", "pk", "starts_at", "ends_at", "is_window", "kind", "mode"),
             *("places_left", "place__commune_id", "place__commune__name"),
         )
     )
-    load = (
-        Proposal.objects.filter(
-            cpts=care_request.cpts_id,
-            state=ProposalState.ACCEPTED,
-            answered_at__gt=now - dt.timedelta(days=LOAD_DAYS),
-        )
-        .values_list("professional")
-        .annotate(n=Count("pk"))
-        .order_by()
-    )
-    with_slots = {slot[0] for slot in slots}
-    away = Absence.objects.filter(
-        professional__in=[pk for pk in suitable if pk not in with_slots],
-        ended_at=None,
-        starts_at__lt=until,
-        ends_at__gt=now,
-    ).values_list("professional", flat=True)
     return _Pool(
         people=people,
         asked=[p for p in everybody if p["pk"] in told],
         told=told,
         slots=slots,
-        load=dict(load),
-        away=frozenset(away),
         kinds=wanted_kinds(care_request),
     )
 
@@ -174,6 +178,7 @@ def _candidates(
     people = pool.people
     minutes = [getattr(travel.get(where[p["pk"]]), "minutes", None) for p in people]
     kinds = {f"does_{kind}" for kind in pool.kinds}
+    with_slots = {slot[0] for slot in pool.slots}
     return ranking.Candidates(
         answers_profession=np.array(
             [answers(care_request, p["profession"], p["speciality"]) for p in people], dtype=bool
@@ -182,7 +187,9 @@ def _candidates(
             [takes_age(care_request, p["age_from"], p["age_to"]) for p in people], dtype=bool
         ),
         does_kind=np.array([any(p[kind] for kind in kinds) for p in people], dtype=bool),
-        is_absent=np.array([p["pk"] in pool.away for p in people], dtype=bool),
+        is_absent=np.array(
+            [p["is_away"] and p["pk"] not in with_slots for p in people], dtype=bool
+        ),
         is_same_commune=np.array(
             [where[p["pk"]] == care_request.commune_id for p in people], dtype=bool
         ),
@@ -190,7 +197,7 @@ def _candidates(
             [p["pk"] == care_request.usual_doctor_id for p in people], dtype=bool
         ),
         travel_minutes=np.array([np.nan if m is None else m for m in minutes], dtype=float),
-        load_30_days=np.array([pool.load.get(p["pk"], 0) for p in people], dtype=np.int64),
+        load_30_days=np.array([p["load"] for p in people], dtype=np.int64),
     )
 
 
@@ -213,15 +220,17 @@ def matching_for(
     settings: DeskSettings | None = None,
     shown: int | None = None,
     only: int | None = None,
+    asked: Iterable[Proposal] | None = None,
 ) -> Matching:
     """Rank the professionals of the directory for a request.
 
-    `shown`: how many rows get their sentences and slots (all by default); `only`: one professional.
-    Seven queries at most, whatever the size of the directory.
+    `shown`: how many rows get their sentences and slots (all by default); `only`: one professional;
+    `asked`: the proposals of the request, when already read. Four queries at most beside the
+    settings, whatever the size of the directory.
     """
     now = (now or timezone.now()).replace(second=0, microsecond=0)
     settings = settings or settings_of(care_request.cpts, now)
-    pool = _pool(care_request, settings, now, only)
+    pool = _pool(care_request, settings, now, only, asked)
     first_free: dict[int, tuple] = {}
     by_person: dict[int, list[tuple]] = defaultdict(list)
     people = pool.people
@@ -252,17 +261,19 @@ def matching_for(
     )
 
 
+@lru_cache(maxsize=256)
+def _title_and_job(profession: str, speciality: str) -> tuple[str, str]:
+    """The words of a professional that do not depend on who they are."""
+    anybody = Professional(profession=profession, speciality=speciality)
+    return str(anybody).strip(), anybody.job
+
+
 def _card(person: dict, **values) -> Candidate:
-    named = Professional(
-        given_name=person["given_name"],
-        family_name=person["family_name"],
-        profession=person["profession"],
-        speciality=person["speciality"],
-    )
+    title, job = _title_and_job(person["profession"], person["speciality"])
     return Candidate(
         professional_id=person["pk"],
-        name=str(named),
-        job=named.job,
+        name=f"{title} {person['given_name']} {person['family_name']}".strip(),
+        job=job,
         commune=values.pop("commune", None) or person["commune_name"] or "lieu inconnu",
         insee=values.pop("insee", None) or person["insee"] or "",
         phone=person["phone"],

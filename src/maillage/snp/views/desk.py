@@ -68,8 +68,8 @@ def act(request, care_request, call, said: str = "") -> HttpResponse:
 
 @page(Permission.SNP_DESK)
 def board(request):
-    version = pulse.version(request.cpts.pk)
-    if is_fragment(request) and request.GET.get("since") == str(version):
+    since = request.GET.get("since")
+    if is_fragment(request) and since and since == str(pulse.version(request.cpts.pk)):
         return HttpResponse(status=204)
     wanted = request.GET.get("demande", "")
     found = queries.board_of(request.cpts, selected=int(wanted) if wanted.isdecimal() else None)
@@ -80,16 +80,16 @@ def board(request):
         residents=found.residents,
         purpose=PURPOSE,
     )
-    response = render_page(request, "snp/board.html", board_context(request, found, version))
-    response.headers["X-Board-Version"] = str(version)
+    response = render_page(request, "snp/board.html", board_context(request, found))
+    response.headers["X-Board-Version"] = str(found.version)
     return response
 
 
-def board_context(request, found: queries.Board, version: int) -> dict:
+def board_context(request, found: queries.Board) -> dict:
     url = reverse("snp:board", kwargs={"cpts": request.cpts.slug})
     current = found.current
     ranked = found.matching.ranked if found.matching else ()
-    drawn = territory.map_of(request.cpts, timezone.localdate())
+    drawn = territory.recent_map_of(request.cpts, timezone.localdate())
     return {
         "counts": found.counts,
         "rows": found.rows,
@@ -111,7 +111,7 @@ def board_context(request, found: queries.Board, version: int) -> dict:
         "map": drawn,
         "pins": pins(found, ranked, drawn, url),
         "lines": lines(current, ranked, drawn),
-        "board_version": version,
+        "board_version": found.version,
     }
 
 
