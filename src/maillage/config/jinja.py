@@ -125,16 +125,12 @@ def plural(count: int, one: str, many: str = "") -> str:
     return f"{number(count)}{NBSP}{one if abs(count) < 2 else many or one + 's'}"
 
 
+@lru_cache(maxsize=512)
 def icon(name: str, size: int = 18, label: str = "") -> Markup:
     """An icon of the sprite; hidden from screen readers unless it is given a label."""
-    return _icon(name, size, label, static("maillage/icons.svg"))
-
-
-@lru_cache(maxsize=512)
-def _icon(name: str, size: int, label: str, sprite: str) -> Markup:
     says = Markup('role="img" aria-label="{}"').format(label) if label else 'aria-hidden="true"'
     return Markup('<svg class="i" width="{0}" height="{0}" {1}><use href="{2}#{3}"/></svg>').format(
-        size, Markup(says), sprite, name
+        size, Markup(says), static("maillage/icons.svg"), name
     )
 
 
