@@ -1,6 +1,8 @@
 """What every test may need. The engine is the environment's: MAILLAGE_DATABASE_URL, else SQLite."""
 
+import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,8 @@ from django.db import connection
 from maillage.config.jinja import forget_mark
 
 ROOT = Path(__file__).parents[1]
+VENDOR = Path(__file__).parent / "browser/vendor"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # Files that are not in the repository (open data, designs); tests that compare with them may skip.
 SHARED = Path(os.environ.get("MAILLAGE_SHARED") or ROOT.parent / "shared")
 
@@ -39,3 +43,40 @@ def _quick_settings(settings):
     settings.WHITENOISE_AUTOREFRESH = True
     forget_mark()
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(scope="session")
+def base_url():
+    """Replaces the plugin's own, whose definition warns under this pytest."""
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args):
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("needs Chromium")
+    quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--lang=fr-FR"]
+    return browser_type_launch_args | {"executable_path": chromium, "args": quiet}
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args):
+    return browser_context_args | {"locale": "fr-FR", "timezone_id": "Europe/Paris"}
+
+
+@pytest.fixture(scope="session")
+def axe():
+    """Violations of a page, in French, one line each."""
+    source = (VENDOR / "axe.min.js").read_text() + ";0"
+    french = json.loads((VENDOR / "axe-fr.json").read_text())
+
+    def run(page):
+        page.evaluate(source)
+        page.evaluate("words => axe.configure({locale: words})", french)
+        found = page.evaluate("rules => axe.run(document, {runOnly: rules})", RULES)
+        return [
+            f"{each['id']} : {each['help']} : {[node['target'] for node in each['nodes'][:4]]}"
+            for each in found["violations"]
+        ]
+
+    return run

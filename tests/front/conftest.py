@@ -1,7 +1,5 @@
 """A real browser before the gallery, served with the headers of the product."""
 
-import json
-import shutil
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -9,11 +7,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.conf import settings
+
 from tests.front import gallery
 
-VENDOR = Path(__file__).parents[1] / "browser/vendor"
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 class Desk:
@@ -101,40 +98,3 @@ def site(drawn):
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
-
-
-@pytest.fixture(scope="session")
-def base_url():
-    """Replaces the plugin's own, whose definition warns under this pytest."""
-
-
-@pytest.fixture(scope="session")
-def browser_type_launch_args(browser_type_launch_args):
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("needs Chromium")
-    quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--lang=fr-FR"]
-    return browser_type_launch_args | {"executable_path": chromium, "args": quiet}
-
-
-@pytest.fixture(scope="session")
-def browser_context_args(browser_context_args):
-    return browser_context_args | {"locale": "fr-FR", "timezone_id": "Europe/Paris"}
-
-
-@pytest.fixture(scope="session")
-def axe():
-    """Violations of a page, in French, one line each."""
-    source = (VENDOR / "axe.min.js").read_text() + ";0"
-    french = json.loads((VENDOR / "axe-fr.json").read_text())
-
-    def run(page):
-        page.evaluate(source)
-        page.evaluate("words => axe.configure({locale: words})", french)
-        found = page.evaluate("rules => axe.run(document, {runOnly: rules})", RULES)
-        return [
-            f"{each['id']} : {each['help']} : {[node['target'] for node in each['nodes'][:4]]}"
-            for each in found["violations"]
-        ]
-
-    return run

@@ -4,6 +4,7 @@ The table below is the promise; GRANTS and `visible_to` are the code. A route th
 fails: whoever adds a page says here who may open it. The story is the demonstration's.
 """
 
+import datetime as dt
 import re
 
 import pytest
@@ -187,7 +188,7 @@ class Story:
             now = care_request.received_at
             offer = {"professional": professional, "place": place, "kind": "office"}
             opening = availability.Opening.objects.create(
-                **offer, mode="bookable", starts_at=now, ends_at=now.replace(year=now.year + 1)
+                **offer, mode="bookable", starts_at=now, ends_at=now + dt.timedelta(hours=3)
             )
             absence = availability.Absence.objects.create(
                 professional=professional,

@@ -158,7 +158,9 @@ class CareRequestForm(SignsForm):
     family_name = forms.CharField(label="Nom du patient", max_length=80, required=False)
     given_name = forms.CharField(label="Prénom", max_length=80, required=False)
     birth_date = forms.DateField(
-        label="Date de naissance", required=False, widget=forms.DateInput(attrs={"type": "date"})
+        label="Date de naissance",
+        required=False,
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
     )
     resident = forms.ChoiceField(label="Déjà connu ?", required=False, widget=forms.RadioSelect)
     usual_doctor = forms.ChoiceField(label="Médecin traitant", required=False)
@@ -192,7 +194,9 @@ class PatientForm(forms.Form):
     family_name = forms.CharField(label="Nom", max_length=80)
     given_name = forms.CharField(label="Prénom", max_length=80, required=False)
     birth_date = forms.DateField(
-        label="Date de naissance", required=False, widget=forms.DateInput(attrs={"type": "date"})
+        label="Date de naissance",
+        required=False,
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
     )
     resident = forms.ChoiceField(label="Déjà connu ?", required=False, widget=forms.RadioSelect)
 
@@ -282,7 +286,7 @@ class RedFlagForm(forms.Form):
     )
     validated_by = forms.CharField(label="Médecin de la CPTS qui a validé la liste", max_length=120)
     validated_on = forms.DateField(
-        label="Validée le", widget=forms.DateInput(attrs={"type": "date"})
+        label="Validée le", widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
     )
 
 
