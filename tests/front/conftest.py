@@ -1,6 +1,7 @@
 """A real browser before the gallery, served with the headers of the product."""
 
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -21,6 +22,7 @@ class Desk:
         self.version = 12
         self.fragment = ""
         self.is_down = False
+        self.delay = 0
         self.asked = []
         self.posted = []
 
@@ -72,6 +74,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"] or 0)).decode()
         self.desk.posted.append((self.path, parse_qs(body)))
+        time.sleep(self.desk.delay)
         if "HX-Request" in self.headers:
             return self.answer(200, self.desk.fragment)
         return self.answer(200, "<!doctype html><title>reçu</title>")
@@ -84,7 +87,8 @@ def drawn():
 
 @pytest.fixture
 def desk(drawn):
-    drawn.version, drawn.is_down, drawn.asked, drawn.posted = 12, False, [], []
+    drawn.version, drawn.is_down, drawn.delay = 12, False, 0
+    drawn.asked, drawn.posted = [], []
     drawn.fragment = gallery.fragment(count=10)
     return drawn
 

@@ -7,10 +7,10 @@ from django import forms
 from django.conf import settings
 from django.template import engines
 from django.test import override_settings
-from tests.front import gallery
 
 from maillage.config import jinja
 from maillage.kernel.models import Instance
+from tests.front import gallery
 
 PACKAGE = settings.PACKAGE
 TEMPLATES = sorted(
