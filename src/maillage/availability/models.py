@@ -21,7 +21,6 @@ from maillage.directory.enums import CareKind
 from maillage.directory.models import Delegation, Place, Professional, ProfessionalAccount
 from maillage.kernel.constraints import PostgresExclusion
 from maillage.kernel.models import NATIONAL, tenant_constraints
-from maillage.kernel.permissions import Permission
 from maillage.territory.models import Cpts
 
 
@@ -277,20 +276,16 @@ class SlotQuerySet(models.QuerySet):
 
     def given_to(self, cpts):
         """Slots the desk of this CPTS may see: what each professional chose, CPTS by CPTS."""
-        given = CptsVisibility.objects.filter(professional=OuterRef("professional"), cpts=cpts)
+        given = CptsVisibility.objects.filter(
+            Q(snp=True) & Q(snp=OuterRef("for_snp"))
+            | Q(members=True) & Q(members=OuterRef("for_cpts")),
+            professional=OuterRef("professional"),
+            cpts=cpts,
+        )
         return self.filter(
-            Q(for_public=True)
-            | Q(for_pro=True)
-            | (Q(for_snp=True) & Exists(given.filter(snp=True)))
-            | (Q(for_cpts=True) & Exists(given.filter(members=True))),
+            Q(for_public=True) | Q(for_pro=True) | Exists(given),
             Exists(UsualVisibility.objects.filter(professional=OuterRef("professional"))),
         )
-
-    def visible_to(self, actor):
-        """The desk: the slots given to its CPTS."""
-        if not actor.may(Permission.SNP_DESK, actor.cpts_id):
-            return self.none()
-        return self.given_to(actor.cpts_id)
 
     def with_places_left(self):
         """Adds `places_left`, counted whatever the CPTS that took the others."""

@@ -28,14 +28,19 @@ def _claim(
 ) -> Booking:
     if not can_book(by, cpts):
         raise NotAllowed("Votre rôle ne permet pas de réserver un créneau.")
-    locked = Slot.objects.select_for_update(of=("self",)).filter(pk=slot.pk).first()
+    locked = (
+        Slot.objects.select_for_update(of=("self",))
+        .only("capacity")
+        .filter(pk=slot.pk)
+        .order_by()
+        .first()
+    )
     now = timezone.now()
     # A free slot whose rule is gone is deleted: whoever still saw it reads the same sentence.
     if locked is None or not Slot.objects.open(now).given_to(cpts).filter(pk=slot.pk).exists():
         raise SlotClosed("Ce créneau n'est plus proposé à votre CPTS. Choisissez-en un autre.")
-    slot = locked
-    used = set(slot.bookings.filter(state__in=LIVE).values_list("place_number", flat=True))
-    free = next((n for n in range(1, slot.capacity + 1) if n not in used), None)
+    used = set(locked.bookings.filter(state__in=LIVE).values_list("place_number", flat=True))
+    free = next((n for n in range(1, locked.capacity + 1) if n not in used), None)
     if free is None:
         raise SlotFull("Ce créneau vient d'être pris. Choisissez-en un autre.")
     booking = Booking.objects.create(
