@@ -19,7 +19,7 @@ from maillage.snp.actions.life import (
     tell,
     withdraw_all,
 )
-from maillage.snp.actions.notices import queue_patient_sms, tell_withdrawn
+from maillage.snp.actions.notices import may_get_sms, queue_patient_sms, tell_withdrawn
 from maillage.snp.enums import (
     CancelledBy,
     CareRequestStatus,
@@ -69,6 +69,8 @@ def inform_patient(*, by: Actor, care_request: CareRequest, means: str, result: 
                 "Pas de SMS : le numéro n'est pas noté comme celui du patient "
                 "et l'appelant n'a pas donné son accord."
             )
+        if not may_get_sms(care_request.phone):
+            raise Incomplete("Pas de SMS : le numéro à rappeler n'est pas celui d'un portable.")
         attempt = care_request.inform_attempts.count()
         queue_patient_sms(by=by, care_request=care_request, proposal=proposal, attempt=attempt)
     InformAttempt.objects.create(
@@ -126,7 +128,7 @@ def record_outcome(*, by: Actor, care_request: CareRequest, honoured: bool) -> C
 
 @transaction.atomic
 def cancel(*, by: Actor, care_request: CareRequest, cancelled_by: str) -> CareRequest:
-    """End a request that is no longer wanted; places are given back. Raises NotAllowed, InvalidTransition."""
+    """End a request no longer wanted; places are given back. Raises NotAllowed, InvalidTransition."""
     check_desk(by, care_request)
     if cancelled_by not in CancelledBy.values:
         raise Incomplete("Indiquez qui annule.")
@@ -160,10 +162,12 @@ def hand_over(
 ) -> CareRequest:
     """Hand an open request to the 15 now; it stays on the board until the 15 took over.
 
-    Raises NotAllowed, InvalidTransition.
+    Raises NotAllowed, InvalidTransition, Incomplete.
     """
     check_desk(by, care_request)
     care_request = lock(care_request)
+    if red_flag is not None and red_flag.cpts_id != care_request.cpts_id:
+        raise Incomplete("Ce signe n'est pas de la liste de votre CPTS.")
     begin_hand_over(care_request, red_flag, by=by)
     _give_back(care_request, by=by)
     care_request.alert = ""

@@ -14,7 +14,7 @@ from maillage.kernel.identifiers import phone_digits
 from maillage.kernel.permissions import Actor
 from maillage.residents.actions import record_resident
 from maillage.residents.models import Resident
-from maillage.snp.actions.life import Incomplete, check_desk, lock, move, save, tell
+from maillage.snp.actions.life import Incomplete, check_desk, lock_open, move, save, tell
 from maillage.snp.enums import (
     AgreementGiver,
     CareRequestStatus,
@@ -107,7 +107,8 @@ def _check(by: Actor, cpts: Cpts, intake: Intake) -> str:
 
 @transaction.atomic
 def create_care_request(*, by: Actor, cpts: Cpts, intake: Intake) -> CareRequest:
-    """Take a request, or hand it to the 15 at once when a sign is ticked.
+    """Take a request, or hand it to the 15 at once when a sign is ticked: then nothing is asked
+    or kept but the number and the commune.
 
     The same form sent twice gives the same request. Raises NotAllowed, SignsNotValidated,
     OutOfHours, Incomplete, LikelyDouble.
@@ -117,6 +118,8 @@ def create_care_request(*, by: Actor, cpts: Cpts, intake: Intake) -> CareRequest
     sent_before = CareRequest.objects.filter(cpts=cpts, form_key=intake.form_key).first()
     if sent_before is not None:
         return sent_before
+    if intake.red_flag is not None:
+        intake = _urgent(intake)
     now = timezone.now()
     resident = _resident(by, cpts, intake, phone)
     values = {name: getattr(intake, name) for name in COPIED}
@@ -155,6 +158,17 @@ def create_care_request(*, by: Actor, cpts: Cpts, intake: Intake) -> CareRequest
     journal.record("snp.created", care_request, by=by, cpts=cpts, red_flag=bool(intake.red_flag))
     pulse.bump(cpts.pk)
     return care_request
+
+
+def _urgent(intake: Intake) -> Intake:
+    """Of a call for the 15 only the number to call back and the commune are kept."""
+    return Intake(
+        form_key=intake.form_key,
+        phone=intake.phone,
+        commune=intake.commune,
+        red_flag=intake.red_flag,
+        channel=intake.channel,
+    )
 
 
 def _resident(by: Actor, cpts: Cpts, intake: Intake, phone: str) -> Resident | None:
@@ -204,9 +218,9 @@ def _hand_over(care_request: CareRequest, red_flag: RedFlag | None, by: Actor) -
 
 @transaction.atomic
 def record_agreement(*, by: Actor, care_request: CareRequest, giver: str) -> CareRequest:
-    """Record the spoken agreement to be put in touch. Raises NotAllowed, Incomplete."""
+    """Record the spoken agreement to be put in touch. Raises NotAllowed, TooLate, Incomplete."""
     check_desk(by, care_request)
-    care_request = lock(care_request)
+    care_request = lock_open(care_request)
     if by.seat_id is None:
         raise NotAllowed("L'accord est recueilli par une personne de la régulation.")
     if giver not in AgreementGiver.values:
@@ -233,10 +247,10 @@ def name_resident(
 ) -> CareRequest:
     """Say who the request is for: somebody known, else a new record.
 
-    Raises NotAllowed, LikelyDouble, Incomplete (no name, or a neighbour's resident).
+    Raises NotAllowed, TooLate, LikelyDouble, Incomplete (no name, or a neighbour's resident).
     """
     check_desk(by, care_request)
-    care_request = lock(care_request)
+    care_request = lock_open(care_request)
     if resident is None and not family_name.strip():
         raise Incomplete("Indiquez le nom du patient.")
     named = Intake(
@@ -269,9 +283,9 @@ def name_resident(
 
 @transaction.atomic
 def take_case(*, by: Actor, care_request: CareRequest) -> CareRequest:
-    """Become the owner of a request. Raises NotAllowed."""
+    """Become the owner of a request. Raises NotAllowed, TooLate."""
     check_desk(by, care_request)
-    care_request = lock(care_request)
+    care_request = lock_open(care_request)
     if by.seat_id is None or care_request.taken_by_id == by.seat_id:
         return care_request
     care_request.taken_by_id = by.seat_id
@@ -285,9 +299,9 @@ def take_case(*, by: Actor, care_request: CareRequest) -> CareRequest:
 
 @transaction.atomic
 def check_signs(*, by: Actor, care_request: CareRequest) -> CareRequest:
-    """The signs were asked again: none of them. Raises NotAllowed."""
+    """The signs were asked again: none of them. Raises NotAllowed, TooLate."""
     check_desk(by, care_request)
-    care_request = lock(care_request)
+    care_request = lock_open(care_request)
     care_request.flags_checked_at = timezone.now()
     care_request.flags_checked_by_id = by.seat_id
     save(care_request)

@@ -4,10 +4,12 @@ from django.utils import timezone
 
 from maillage.availability.actions import release_place
 from maillage.availability.enums import LIVE
+from maillage.availability.models import Slot
 from maillage.kernel.errors import DomainError, NotAllowed
 from maillage.kernel.permissions import Actor
 from maillage.kernel.transitions import check_transition
 from maillage.snp.enums import (
+    OPEN,
     PROPOSAL_TRANSITIONS,
     TRANSITIONS,
     CareRequestStatus,
@@ -35,6 +37,21 @@ def check_desk(by: Actor, care_request: CareRequest) -> None:
 def lock(care_request: CareRequest) -> CareRequest:
     """The row as it is now, ours until the end of the transaction. Always locked before any slot."""
     return CareRequest.objects.select_for_update(of=("self",)).get(pk=care_request.pk)
+
+
+def lock_open(care_request: CareRequest) -> CareRequest:
+    """The same, while the request is not over; raises TooLate after."""
+    care_request = lock(care_request)
+    if care_request.status not in OPEN:
+        word = CareRequestStatus(care_request.status).label.lower()
+        raise TooLate(f"La demande n° {care_request.number} est « {word} » : elle ne change plus.")
+    return care_request
+
+
+def lock_slots(*slot_ids: int) -> None:
+    """Lock several slots, always in the same order: two acts that share them never cross."""
+    slots = Slot.objects.select_for_update(of=("self",)).filter(pk__in=slot_ids)
+    list(slots.order_by("pk").values_list("pk"))
 
 
 def move(care_request: CareRequest, status: str) -> None:

@@ -49,6 +49,11 @@ def tell_withdrawn(proposal: Proposal, *, by: Actor) -> None:
     _to_professional(proposal, "withdrawn", "Une demande retirée", body, by=by)
 
 
+def may_get_sms(phone: str) -> bool:
+    """A French mobile, or a number from abroad that nothing says is a landline."""
+    return is_mobile(phone) or phone.startswith("+")
+
+
 @transaction.atomic
 def queue_patient_sms(
     *, by: Actor, care_request: CareRequest, proposal: Proposal, attempt: int

@@ -5,9 +5,10 @@ import datetime as dt
 from django.db import transaction
 from django.utils import timezone
 
-from maillage.availability.actions import hold_place, take_place
+from maillage.availability.actions import SlotClosed, SlotFull, hold_place, take_place
 from maillage.availability.enums import LIVE, BookingMode
-from maillage.availability.models import Slot
+from maillage.availability.models import Booking, Slot
+from maillage.directory.enums import CareKind
 from maillage.kernel import journal, pulse
 from maillage.kernel.errors import DomainError, NotAllowed
 from maillage.kernel.permissions import Actor
@@ -19,6 +20,7 @@ from maillage.snp.actions.life import (
     end_proposal,
     live_proposals,
     lock,
+    lock_slots,
     move,
     save,
     tell,
@@ -26,7 +28,6 @@ from maillage.snp.actions.life import (
 )
 from maillage.snp.actions.notices import tell_asked, tell_booked, tell_withdrawn
 from maillage.snp.enums import (
-    OPEN,
     PROPOSAL_TRANSITIONS,
     CareRequestStatus,
     EventKind,
@@ -35,7 +36,13 @@ from maillage.snp.enums import (
     RefusalReason,
 )
 from maillage.snp.models import CareRequest, DeskSettings, Proposal
-from maillage.snp.queries import Candidate, candidate_for, settings_of, slot_text
+from maillage.snp.queries import (
+    Candidate,
+    candidate_for,
+    settings_of,
+    slot_text,
+    wanted_kinds,
+)
 from maillage.snp.rules import can_answer
 
 
@@ -52,6 +59,9 @@ def _candidate(care_request: CareRequest, slot: Slot) -> Candidate:
     found = candidate_for(care_request, slot.professional_id)
     if found.left_out:
         raise NotSuitable(f"{found.name} ne peut pas répondre à cette demande : {found.left_out}.")
+    if slot.kind not in wanted_kinds(care_request):
+        kind = CareKind(slot.kind).label
+        raise NotSuitable(f"Ce créneau ({kind}) ne convient pas à cette demande.")
     return found
 
 
@@ -78,10 +88,16 @@ def _new_proposal(
 def propose(*, by: Actor, care_request: CareRequest, slot: Slot) -> Proposal:
     """Offer the request a place: asked of the professional, or booked at once when the slot says so.
 
+    The same slot chosen twice (a double click) counts once.
     Raises NotAllowed, InvalidTransition, EnoughProposals, NotSuitable, SlotFull, SlotClosed.
     """
     check_desk(by, care_request)
     care_request = lock(care_request)
+    again = care_request.proposals.filter(
+        state__in=[ProposalState.SENT, ProposalState.ACCEPTED], booking__slot=slot
+    ).first()
+    if again is not None:
+        return again
     if care_request.status not in (CareRequestStatus.NEW, CareRequestStatus.PROPOSED):
         move(care_request, CareRequestStatus.PROPOSED)  # raises, with the sentence
     settings = settings_of(care_request.cpts)
@@ -130,9 +146,11 @@ def propose(*, by: Actor, care_request: CareRequest, slot: Slot) -> Proposal:
 
 
 def _book(by: Actor, care_request: CareRequest, slot: Slot, candidate: Candidate) -> Proposal:
+    others = live_proposals(care_request)
+    lock_slots(slot.pk, *(other.booking.slot_id for other in others))
     booking = take_place(by=by, cpts=care_request.cpts, slot=slot)
     now = timezone.now()
-    for other in live_proposals(care_request):
+    for other in others:
         end_proposal(other, ProposalState.WITHDRAWN, by=by)
         tell_withdrawn(other, by=by)
     proposal = _new_proposal(
@@ -195,10 +213,9 @@ def accept_proposal(*, by: Actor, proposal: Proposal) -> Proposal:
     if proposal.state == ProposalState.ACCEPTED:
         return proposal
     _check_still_wanted(care_request, proposal)
-    if proposal.booking.state in LIVE:
-        take_place(by=by, cpts=care_request.cpts, booking=proposal.booking)
-    else:
-        proposal.booking = take_place(by=by, cpts=care_request.cpts, slot=proposal.booking.slot)
+    others = [each for each in live_proposals(care_request) if each.pk != proposal.pk]
+    lock_slots(proposal.booking.slot_id, *(other.booking.slot_id for other in others))
+    proposal.booking = _taken(care_request, proposal, by=by)
     check_transition(
         PROPOSAL_TRANSITIONS,
         proposal.state,
@@ -210,7 +227,7 @@ def accept_proposal(*, by: Actor, proposal: Proposal) -> Proposal:
     proposal.answered_by_seat_id = by.seat_id
     proposal.answered_via = by.kind
     proposal.save()
-    for other in live_proposals(care_request):
+    for other in others:
         end_proposal(other, ProposalState.WITHDRAWN, by=by)
         tell_withdrawn(other, by=by)
     if care_request.status == CareRequestStatus.NEW:
@@ -225,13 +242,33 @@ def accept_proposal(*, by: Actor, proposal: Proposal) -> Proposal:
     return proposal
 
 
+def _taken(care_request: CareRequest, proposal: Proposal, *, by: Actor) -> Booking:
+    """The place held for the proposal; another place of its slot when the answer comes late."""
+    slot, now = proposal.booking.slot, timezone.now()
+    if now >= (slot.ends_at if slot.is_window else slot.starts_at):
+        raise TooLate("L'heure de ce créneau est passée. Merci de votre réponse.")
+    if proposal.booking.state in LIVE:
+        return take_place(by=by, cpts=care_request.cpts, booking=proposal.booking)
+    try:
+        return take_place(by=by, cpts=care_request.cpts, slot=slot)
+    except (SlotFull, SlotClosed):
+        raise TooLate(
+            "Le délai de réponse est passé et votre créneau n'est plus libre. "
+            "Merci de votre réponse."
+        ) from None
+
+
 def _check_still_wanted(care_request: CareRequest, proposal: Proposal) -> None:
     if proposal.state == ProposalState.REFUSED:
-        raise TooLate("Vous avez déjà refusé cette demande. La régulation peut vous la reproposer.")
-    if proposal.state == ProposalState.WITHDRAWN or care_request.status not in OPEN:
-        raise TooLate("Cette demande n'attend plus de réponse : elle a été retirée. Merci.")
-    if care_request.status not in (CareRequestStatus.NEW, CareRequestStatus.PROPOSED):
+        raise TooLate("Vous avez déjà refusé cette demande. Merci de votre réponse.")
+    accepted = care_request.proposals.filter(state=ProposalState.ACCEPTED)
+    if accepted.exclude(professional=proposal.professional_id).exists():
         raise TooLate("Un autre professionnel a répondu avant vous. Merci de votre réponse.")
+    if proposal.state == ProposalState.WITHDRAWN or care_request.status not in (
+        CareRequestStatus.NEW,
+        CareRequestStatus.PROPOSED,
+    ):
+        raise TooLate("Cette demande n'attend plus de réponse : elle a été retirée. Merci.")
 
 
 @transaction.atomic

@@ -3,7 +3,13 @@
 from maillage.snp.queries.board import Board, board_of, follow_up, history, to_do_for
 from maillage.snp.queries.clock import due_proposals, silent_outcomes
 from maillage.snp.queries.desk import desk_is_open, desk_text, red_flags, settings_of
-from maillage.snp.queries.ranking import Candidate, Matching, candidate_for, matching_for
+from maillage.snp.queries.ranking import (
+    Candidate,
+    Matching,
+    candidate_for,
+    matching_for,
+    wanted_kinds,
+)
 from maillage.snp.queries.words import (
     appointment_text,
     day_text,
@@ -37,4 +43,5 @@ __all__ = [
     "slot_text",
     "time_text",
     "to_do_for",
+    "wanted_kinds",
 ]
