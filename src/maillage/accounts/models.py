@@ -125,9 +125,7 @@ class Notice(models.Model):
     recipient = models.CharField("destinataire", max_length=254)
     subject = models.CharField("objet", max_length=200, blank=True)
     body = models.TextField("texte")
-    state = models.CharField(
-        max_length=7, choices=NoticeState.choices, default=NoticeState.WAITING
-    )
+    state = models.CharField(max_length=7, choices=NoticeState.choices, default=NoticeState.WAITING)
     tries = models.PositiveSmallIntegerField("essais", default=0)
     created_at = models.DateTimeField(auto_now_add=True)
     next_try_at = models.DateTimeField()
@@ -160,5 +158,3 @@ class Notice(models.Model):
 
     def __str__(self):
         return f"{self.channel} {self.key}"
-
-

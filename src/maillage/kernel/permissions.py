@@ -24,8 +24,8 @@ class Permission(StrEnum):
 class Actor(Protocol):
     """A user in a seat, the holder of a signed link, or the system.
 
-    `seat_id`, `user_id` and `cpts_id` are opaque ids, None when there is none; `label` is for a screen, never
-    for the journal (it may hold a name); `kind` is "seat", "user", "link" or "system".
+    `seat_id`, `user_id` and `cpts_id` are opaque ids, None when there is none; `label` is for a
+    screen, never for the journal (it may hold a name); `kind` is "seat", "user", "link" or "system".
     """
 
     kind: str

@@ -4,6 +4,6 @@ from maillage.territory import views
 
 app_name = "territory"
 urlpatterns = [
-    path("", views.territory, name="page"),
-    path("<str:pk>/", views.commune, name="commune"),
+    path("c/<slug:cpts>/territoire/", views.territory, name="page"),
+    path("c/<slug:cpts>/territoire/<str:pk>/", views.commune, name="commune"),
 ]
