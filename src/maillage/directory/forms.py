@@ -32,7 +32,7 @@ class RppsField(forms.CharField):
 
 class SearchForm(forms.Form):
     q = forms.CharField(
-        label="Nom, métier, commune, téléphone ou RPPS",
+        label="Nom, métier, téléphone, RPPS",
         required=False,
         max_length=200,
         widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off"}),
@@ -48,6 +48,8 @@ class SearchForm(forms.Form):
     def __init__(self, data, *, communes):
         super().__init__(data, auto_id="search-%s")
         self.fields["commune"].choices = EVERY + [(each.pk, each.name) for each in communes]
+        for field in self.fields.values():
+            field.widget.attrs["data-asked"] = True  # every criterion is optional: no need to say
 
 
 class NoteForm(forms.Form):

@@ -67,6 +67,11 @@ class IdentityForm(forms.Form):
 
 
 class SearchForm(IdentityForm):
+    def __init__(self, data=None, *, cpts):
+        super().__init__(data, cpts=cpts)
+        for field in self.fields.values():
+            field.widget.attrs["data-asked"] = True  # the page says which go together
+
     def clean(self):
         given = super().clean()
         has_name = given.get("family_name") and (given.get("birth_date") or given.get("commune"))
