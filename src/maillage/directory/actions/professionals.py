@@ -133,6 +133,11 @@ def _bump_desks(professional_ids: Iterable[int]) -> None:
     pulse.bump(*records.values_list("cpts", flat=True).distinct())
 
 
+def _written(professional: Professional) -> tuple[object, ...]:
+    """What a row decides of a record: an unchanged one is not written again."""
+    return tuple(getattr(professional, field) for field in (*OWN_FIELDS, "search_key"))
+
+
 def _write_batch(rows: Sequence[ProfessionalRow]) -> tuple[list[Professional], int]:
     """Create or change the records of a batch, whole; and how many were new."""
     names = _names({place.insee for row in rows for place in row.places})
@@ -142,6 +147,7 @@ def _write_batch(rows: Sequence[ProfessionalRow]) -> tuple[list[Professional], i
         .filter(rpps__in=[row.rpps for row in rows])
         .order_by("pk")
     }
+    before = {rpps: _written(each) for rpps, each in known.items()}
     by_rpps: dict[str, Professional] = {}
     for row in rows:
         professional = known.get(row.rpps) or Professional(rpps=row.rpps)
@@ -151,7 +157,8 @@ def _write_batch(rows: Sequence[ProfessionalRow]) -> tuple[list[Professional], i
         professional.search_key = _search_key(professional, row.places, names)
         by_rpps[row.rpps] = professional
     Professional.objects.bulk_create([each for each in by_rpps.values() if each.pk is None])
-    Professional.objects.bulk_update(known.values(), [*OWN_FIELDS, "search_key"])
+    changed = [each for rpps, each in known.items() if _written(each) != before[rpps]]
+    Professional.objects.bulk_update(changed, [*OWN_FIELDS, "search_key"])
     _replace_places({by_rpps[row.rpps].pk: row.places for row in rows})
     _replace_languages(rows, by_rpps)
     return list(by_rpps.values()), len(by_rpps) - len(known)
