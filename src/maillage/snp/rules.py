@@ -15,7 +15,7 @@ def can_set_desk(actor: Actor, cpts: Cpts | int) -> bool:
 
 
 def is_asked(actor: Actor, proposal: Proposal) -> bool:
-    """The professional the proposal was made to, signed in (verified link to the national record)."""
+    """The professional the proposal was made to, signed in (their account is that record)."""
     return (
         actor.may(Permission.PROPOSAL_ANSWER, proposal.cpts_id)
         and ProfessionalAccount.objects.filter(
@@ -31,13 +31,14 @@ def can_answer(actor: Actor, proposal: Proposal) -> bool:
     return is_asked(actor, proposal) or can_dispatch(actor, proposal.cpts_id)
 
 
+def can_see_reason(actor: Actor, proposal: Proposal) -> bool:
+    """The coded reason: the professional who accepted, signed in."""
+    return proposal.state == ProposalState.ACCEPTED and is_asked(actor, proposal)
+
+
 def can_see_identity(actor: Actor, proposal: Proposal) -> bool:
-    """Reason, identity and phone: the professional who accepted, signed in, when the patient agreed."""
-    return (
-        proposal.state == ProposalState.ACCEPTED
-        and proposal.care_request.agreement_at is not None
-        and is_asked(actor, proposal)
-    )
+    """Identity and phone: the same, once the patient agreed to be put in touch."""
+    return proposal.care_request.agreement_at is not None and can_see_reason(actor, proposal)
 
 
 def can_record_outcome(actor: Actor, care_request: CareRequest) -> bool:

@@ -17,7 +17,7 @@ from maillage.snp import actions, queries
 from maillage.snp.enums import AgeBand, CareRequestStatus, ProposalState, Reason
 from maillage.snp.forms import RefusalForm
 from maillage.snp.models import Proposal
-from maillage.snp.rules import can_see_identity
+from maillage.snp.rules import can_see_identity, can_see_reason
 from maillage.snp.views.desk import on_board
 from maillage.territory import queries as territory
 from maillage.territory.models import Cpts
@@ -145,7 +145,9 @@ def proposal(request, proposal):
             "proposal": proposal,
             "care_request": care_request,
             "words": words(proposal, with_commune=True),
-            "reason": Reason(care_request.reason).label if open_identity else "",
+            "reason": Reason(care_request.reason).label
+            if can_see_reason(request.actor, proposal)
+            else "",
             "identity": open_identity,
             "form": RefusalForm(),
             "waits": waits(proposal),
