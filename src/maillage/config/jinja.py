@@ -18,6 +18,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 import maillage
+from maillage.config.typography import FrenchSpaces
 from maillage.kernel import instance, pins
 from maillage.kernel.identifiers import format_phone
 from maillage.kernel.pages import is_fragment
@@ -141,7 +142,7 @@ def url(name: str, **kwargs) -> str:
 def environment(**options) -> Environment:
     """The pages' engine: a name a page forgot is an error, never an empty space."""
     options |= {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
-    env = Environment(**options)
+    env = Environment(**options, extensions=[FrenchSpaces])
     env.globals |= {"static": static, "url": url, "icon": icon, "now": timezone.now}
     env.filters |= {
         each.__name__: each
