@@ -7,8 +7,6 @@ all kept as text. Source: interoperability framework of the Agence du numérique
 import re
 import unicodedata
 
-OVERSEAS_PREFIXES = {"262": "0262", "590": "0590", "594": "0594", "596": "0596"}
-
 
 def luhn_is_valid(digits: str) -> bool:
     total = 0
@@ -47,14 +45,14 @@ def fold(text: str) -> str:
 
 
 def phone_digits(text: str) -> str | None:
-    """French number as its ten digits ("0385000000"), an international one as "+…", else None."""
+    """French number as its ten digits ("0385000000"), an international one as "+…", else None.
+
+    The codes of the overseas départements (262, 590, 594, 596) come back to their ten digits too.
+    """
     digits = re.sub(r"[\s.\-()/\u00a0\u202f]", "", text)
-    digits = re.sub(r"^(\+33|0033)\(?0?\)?", "0", digits)
-    for country, prefix in OVERSEAS_PREFIXES.items():
-        digits = re.sub(rf"^(\+|00){country}0?(?={country[1:]}|6|7|9|\d)", "0", digits)
-        if digits.startswith("0" + country) or len(digits) != 9:
-            continue
-        digits = prefix[:1] + digits
+    french = re.fullmatch(r"(?:\+|00)(?:33|262|590|594|596)0?([1-9][0-9]{8})", digits)
+    if french:
+        return "0" + french[1]
     if re.fullmatch(r"0[1-9][0-9]{8}", digits):
         return digits
     if re.fullmatch(r"(\+|00)[1-9][0-9]{6,14}", digits):
