@@ -67,7 +67,8 @@ def test_the_week_shows_rules_slots_and_places_never_who_for(signed, shown, desk
     page = text_of(signed.get(at(cpts, "week")))
     assert "9 h 00 – 9 h 20" in page
     assert "1 retenue" in page
-    assert "2 créneaux, 2 places libres" in page
+    assert "9 h 20 – 10 h 00" in page
+    assert "2 places libres" in page
     assert "sans heure fixe, 1 place libre" in page
     assert "1 prise" in page
     assert "Des places sont prises pendant une absence" not in page

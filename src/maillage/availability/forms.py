@@ -147,25 +147,26 @@ class QuickForm(forms.Form):
     answer = forms.ChoiceField(choices=QuickAnswer.choices)
 
 
+class SetOf(forms.TypedMultipleChoiceField):
+    """A question whose answer is a set, the empty one included: not the same as optional."""
+
+    widget = forms.CheckboxSelectMultiple
+
+    def validate(self, value):
+        if value:
+            super().validate(value)
+
+
 class VisibilityForm(forms.Form):
     """A set of audiences; SNP and CPTS are then given one CPTS at a time."""
 
-    audiences = forms.MultipleChoiceField(
+    audiences = SetOf(
         label="Qui voit ce que vous ouvrez",
         choices=AUDIENCES,
-        required=False,
-        widget=forms.CheckboxSelectMultiple,
         help_text="Plusieurs réponses possibles ; aucune : personne ne voit rien.",
     )
-    snp = forms.TypedMultipleChoiceField(
-        label="La régulation des soins non programmés de",
-        coerce=int,
-        required=False,
-        widget=forms.CheckboxSelectMultiple,
-    )
-    members = forms.TypedMultipleChoiceField(
-        label="Les membres de", coerce=int, required=False, widget=forms.CheckboxSelectMultiple
-    )
+    snp = SetOf(label="La régulation des soins non programmés de", coerce=int)
+    members = SetOf(label="Les membres de", coerce=int)
 
     def __init__(self, data=None, *, cptss, **kwargs):
         super().__init__(data, auto_id="visibility-%s", **kwargs)
