@@ -59,7 +59,10 @@ class SeatQuerySet(models.QuerySet):
 
 
 class Seat(models.Model):
-    """A role held by a person in one CPTS, from a day to another (both included). Only `active` gives rights."""
+    """A role held by a person in one CPTS, between two days (both included).
+
+    Only `active` gives rights.
+    """
 
     tenancy: ClassVar[str] = OF_CPTS
 
