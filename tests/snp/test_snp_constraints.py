@@ -1,0 +1,204 @@
+"""What the database refuses by itself, each constraint broken once."""
+
+import datetime as dt
+
+import pytest
+from django.apps import apps
+from django.db import IntegrityError, connection, models, transaction
+from django_scopes import scope, scopes_disabled
+
+from factories import MONDAY, make_case, make_desk, make_doctor, make_request, make_slot, set_desk
+from maillage.accounts.enums import Role
+from maillage.availability.models import Booking
+from maillage.kernel.constraints import TenantForeignKey
+from maillage.residents.models import Resident
+from maillage.snp import queries
+from maillage.snp.models import (
+    CareRequest,
+    CareRequestEvent,
+    CareRequestNumber,
+    DeskHours,
+    DeskSettings,
+    HandOver,
+    InformAttempt,
+    Proposal,
+    RedFlag,
+    RedFlagList,
+)
+from people import actor_as
+
+
+def change(row, **values):
+    """As a bug would, past every action."""
+    type(row)._base_manager.filter(pk=row.pk).update(**values)
+
+
+def copy(row, **values):
+    data = {f.attname: getattr(row, f.attname) for f in row._meta.concrete_fields}
+    data.pop("id")
+    type(row)._base_manager.create(**data | values)
+
+
+def booking(slot, cpts, place_number=9):
+    return Booking.objects.create(
+        slot=slot, place_number=place_number, cpts=cpts, state="taken", changed_at=MONDAY
+    )
+
+
+@pytest.fixture
+def rows(desk, cpts):
+    """One row of each kind, all of them legal."""
+    case = make_case(desk, "informed", agreement_from="patient")
+    waiting = make_case(desk, "proposed")
+    handed = make_case(desk, "handed_over")
+    return {
+        "request": case.care_request,
+        "proposal": case.proposal,
+        "sent": waiting.proposal,
+        "handed": handed.care_request.hand_over,
+        "settings": queries.settings_of(cpts),
+        "hours": DeskHours.objects.first(),
+        "flags": queries.red_flags(cpts),
+        "flag": RedFlag.objects.first(),
+        "attempt": InformAttempt.objects.first(),
+        "event": CareRequestEvent.objects.first(),
+        "counter": CareRequestNumber.objects.get(),
+    }
+
+
+CHANGES = [
+    ("desk_settings_one_to_three_proposals", "settings", {"live_proposals_max": 4}),
+    ("desk_settings_proposal_minutes", "settings", {"proposal_minutes": 0}),
+    ("desk_settings_late_after_soon", "settings", {"soon_minutes": 99}),
+    ("desk_settings_weights_are_positive", "settings", {"load_minutes": -1}),
+    ("desk_hours_weekday", "hours", {"weekday": 7}),
+    ("desk_hours_closes_after_it_opens", "hours", {"closes_minute": 5}),
+    ("red_flag_list_is_validated", "flags", {"validated_by": ""}),
+    ("care_request_status_known", "request", {"status": "lost"}),
+    ("care_request_channel_known", "request", {"channel": "pigeon"}),
+    ("care_request_profession_known", "request", {"profession": "99"}),
+    ("care_request_says_why_and_how_old", "request", {"reason": ""}),
+    ("care_request_kind_known", "request", {"kind": "street"}),
+    ("care_request_open_has_a_phone", "request", {"phone": ""}),
+    ("care_request_agreement_all_or_nothing", "request", {"agreement_at": None}),
+    ("care_request_taken_all_or_nothing", "request", {"taken_at": None}),
+    ("care_request_cancelled_says_by_whom", "request", {"cancelled_by": "patient"}),
+    ("care_request_closed_says_when", "request", {"closed_at": MONDAY}),
+    ("care_request_inform_state_known", "request", {"inform_state": "maybe"}),
+    ("care_request_informed_is_informed", "request", {"inform_state": "to_inform"}),
+    ("proposal_state_known", "proposal", {"state": "dreamt"}),
+    ("proposal_refused_says_why", "proposal", {"state": "refused"}),
+    ("proposal_answered_says_when", "proposal", {"answered_at": None}),
+    ("inform_attempt_means_known", "attempt", {"means": "pigeon"}),
+    ("inform_attempt_result_known", "attempt", {"result": "perhaps"}),
+    ("hand_over_confirmed_all_or_nothing", "handed", {"taken_over_by": "ARM"}),
+    ("care_request_event_kind_known", "event", {"kind": "rumour"}),
+]
+
+
+@pytest.mark.parametrize(("name", "row", "values"), CHANGES, ids=[c[0] for c in CHANGES])
+def test_a_row_that_breaks_it_is_refused(rows, name, row, values):
+    with pytest.raises(IntegrityError, match=name), transaction.atomic():
+        change(rows[row], **values)
+
+
+def unique(fields, name):
+    """SQLite names the columns, PostgreSQL the constraint."""
+    return name if connection.vendor == "postgresql" else ".*".join(fields)
+
+
+COPIES = [
+    ("care_request_number", "request", {"form_key": "autre"}, ("cpts_id", "number")),
+    ("care_request_form_once", "request", {"number": 999}, ("cpts_id", "form_key")),
+    ("care_request_number_one_counter", "counter", {}, ("cpts_id",)),
+    ("red_flag_position", "flag", {}, ("flag_list_id", "position")),
+    ("proposal_one_accepted", "proposal", {}, ("care_request_id",)),
+    ("proposal_asked_once", "sent", {}, ("care_request_id", "professional_id")),
+]
+
+
+@pytest.mark.parametrize(("name", "row", "values", "fields"), COPIES, ids=[c[0] for c in COPIES])
+def test_a_second_row_is_refused(rows, cpts, name, row, values, fields):
+    if name.startswith("proposal"):
+        slot = make_slot(make_doctor(cpts))
+        values = {"booking_id": booking(slot, cpts).pk}
+    with pytest.raises(IntegrityError, match=unique(fields, name)), transaction.atomic():
+        copy(rows[row], **values)
+
+
+def test_a_booking_answers_one_proposal_and_a_request_is_handed_over_once(rows):
+    for row in (rows["proposal"], rows["handed"]):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            copy(row)
+
+
+def test_every_check_and_unique_constraint_of_the_app_is_broken_above():
+    tried = {name for name, *_ in (*CHANGES, *COPIES)}
+    declared = {
+        constraint.name
+        for model in apps.get_app_config("snp").get_models()
+        for constraint in model._meta.constraints
+        if not isinstance(constraint, TenantForeignKey) and not constraint.name.endswith("_cpts_id")
+    }
+    assert declared == tried
+
+
+# A neighbour's row
+
+
+def tenant_keys():
+    return [
+        pytest.param(model, constraint, id=constraint.name)
+        for model in apps.get_app_config("snp").get_models()
+        for constraint in model._meta.constraints
+        if isinstance(constraint, TenantForeignKey)
+    ]
+
+
+@pytest.fixture
+def theirs(neighbour):
+    """One row of the neighbour for each kind of target."""
+    with scope(cpts=neighbour):
+        desk = actor_as(neighbour, Role.DISPATCHER)
+        case = make_case(desk, "proposed")
+        resident = Resident.objects.create(cpts=neighbour, family_name="Voisin")
+        # A second booking, so that one is free of any proposal.
+        free = booking(make_slot(make_doctor(neighbour)), neighbour)
+        return {
+            "seat": desk.seat,
+            "carerequest": case.care_request,
+            "resident": resident,
+            "booking": free,
+            "redflag": RedFlag.objects.first(),
+            "redflaglist": RedFlagList.objects.first(),
+            "desksettings": DeskSettings.objects.first(),
+        }
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no composite key")
+@pytest.mark.parametrize(("model", "constraint"), tenant_keys())
+def test_a_neighbours_row_is_refused(rows, theirs, model, constraint):
+    row = model._base_manager.filter(cpts=rows["request"].cpts_id).first()
+    field: models.ForeignKey = model._meta.get_field(constraint.field)
+    values = {constraint.field: theirs[field.related_model._meta.model_name]}
+    if model is HandOver and constraint.field == "confirmed_by":
+        values |= {"confirmed_at": MONDAY, "taken_over_by": "ARM"}
+    with pytest.raises(IntegrityError, match=constraint.name), transaction.atomic():
+        change(row, **values)
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+def test_nothing_is_read_outside_a_scope(db, clock):
+    with scopes_disabled():
+        make_desk()
+    for model in (CareRequest, Proposal, DeskSettings, CareRequestEvent):
+        with pytest.raises(Exception, match="scope"):
+            model.objects.first()
+
+
+def test_settings_of_a_later_day_wait_for_it(desk, cpts):
+    later = set_desk(cpts, valid_from=MONDAY + dt.timedelta(days=1), proposal_minutes=5)
+    assert queries.settings_of(cpts).proposal_minutes == 15
+    assert queries.settings_of(cpts, later.valid_from) == later
+    assert make_request(desk).status == "new"
