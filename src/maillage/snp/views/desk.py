@@ -356,7 +356,7 @@ def propose(request, care_request):
     if not wanted.isdecimal():
         messages.error(request, "Choisissez un créneau.")
         return on_board(request, care_request)
-    slots = Slot.objects.visible_to(request.actor).select_related("place__commune")
+    slots = Slot.objects.given_to(request.cpts).select_related("place__commune")
     slot = get_object_or_404(slots, pk=wanted)
     return act(
         request,

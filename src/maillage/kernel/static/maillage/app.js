@@ -135,13 +135,29 @@
   addEventListener("pageshow", () => all("form[data-busy]").forEach(free));
 
   // htmx: after a swap, timers and hidden buttons again; a page where a fragment was expected (the
-  // session ended) is opened as a page.
+  // session ended) is opened as a page; of an error page, only the sentence is told.
+  const tell = (title, text) => {
+    const box = document.getElementById("messages");
+    if (!box) return;
+    const alert = Object.assign(document.createElement("div"), { className: "alert bad" });
+    const body = document.createElement("div");
+    body.append(Object.assign(document.createElement("strong"), { textContent: title }), text);
+    alert.setAttribute("role", "alert");
+    alert.append(body);
+    box.replaceChildren(alert);
+  };
   document.addEventListener("htmx:before:swap", (event) => {
     const ctx = event.detail && event.detail.ctx;
-    if (ctx && /^\s*<!doctype/i.test(ctx.text || "")) {
-      event.preventDefault();
-      location.assign((ctx.response && ctx.response.raw && ctx.response.raw.url) || location.href);
+    if (!ctx || !/^\s*<!doctype/i.test(ctx.text || "")) return;
+    event.preventDefault();
+    const raw = ctx.response && ctx.response.raw;
+    if (raw && raw.status >= 400) {
+      const main = new DOMParser().parseFromString(ctx.text, "text/html").querySelector("main");
+      const said = (tag) => main && main.querySelector(tag) && main.querySelector(tag).textContent;
+      tell(said("h1") || "Le serveur a refusé", said("p") || "Rechargez la page, puis recommencez.");
+      return;
     }
+    location.assign(raw && raw.redirected ? raw.url : location.href);
   });
   document.addEventListener("htmx:finally:request", (event) => {
     const source = event.detail && event.detail.ctx && event.detail.ctx.sourceElement;
