@@ -98,7 +98,10 @@ CHANGES = [
 
 @pytest.mark.parametrize(("name", "row", "values"), CHANGES, ids=[c[0] for c in CHANGES])
 def test_a_row_that_breaks_it_is_refused(rows, name, row, values):
-    with pytest.raises(IntegrityError, match=name), transaction.atomic():
+    # A word out of its list breaks the pairs it belongs to as well; either may be told first.
+    also = {"care_request_status_known": "closed_says_when", "proposal_state_known": "says_when"}
+    match = f"{name}|{also[name]}" if name in also else name
+    with pytest.raises(IntegrityError, match=match), transaction.atomic():
         change(rows[row], **values)
 
 
@@ -181,6 +184,8 @@ def test_a_neighbours_row_is_refused(rows, theirs, model, constraint):
     row = model._base_manager.filter(cpts=rows["request"].cpts_id).first()
     field: models.ForeignKey = model._meta.get_field(constraint.field)
     values = {constraint.field: theirs[field.related_model._meta.model_name]}
+    if model is RedFlag:
+        values["position"] = 99
     if model is HandOver and constraint.field == "confirmed_by":
         values |= {"confirmed_at": MONDAY, "taken_over_by": "ARM"}
     with pytest.raises(IntegrityError, match=constraint.name), transaction.atomic():
