@@ -11,7 +11,7 @@ from django.db import DatabaseError
 from django.forms.renderers import Jinja2 as Jinja2Renderer
 from django.template.backends.jinja2 import Jinja2
 from django.templatetags.static import static
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject, cached_property
 from jinja2 import Environment, StrictUndefined
@@ -228,14 +228,6 @@ def forget_mark() -> None:
     _mark.clear()
 
 
-def address(name: str, **kwargs) -> str:
-    """URL of a page, empty while nobody serves that name."""
-    try:
-        return reverse(name, kwargs=kwargs)
-    except NoReverseMatch:
-        return ""
-
-
 def _navigation(request, actor, cpts) -> list[Entry]:
     if cpts is None:
         return []
@@ -258,9 +250,9 @@ def _links(actor, cpts) -> dict[str, str]:
     names |= {"account": "accounts:account"}
     names |= {"login": "account_login", "logout": "account_logout"}
     names |= {"password": "account_change_password", "mfa": "mfa_index"}
-    links = {key: address(name) for key, name in names.items()}
+    links = {key: reverse(name) for key, name in names.items()}
     may_search = cpts is not None and actor.may(Permission.DIRECTORY_VIEW, cpts)
-    links["search"] = address("directory:list", cpts=cpts.slug) if may_search else ""
+    links["search"] = reverse("directory:list", kwargs={"cpts": cpts.slug}) if may_search else ""
     return links
 
 

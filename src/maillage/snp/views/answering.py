@@ -53,13 +53,17 @@ def say(request, call, thanks: str) -> None:
         messages.success(request, thanks)
 
 
-def respond(request, proposal: Proposal, actor) -> None:
+THANKS = ("Acceptée. La régulation prévient le patient.", "Refus noté. Merci de votre réponse.")
+NOTED = ("Acceptation notée : prévenez le patient.", "Refus noté : cherchez un autre créneau.")
+
+
+def respond(request, proposal: Proposal, actor, said: tuple[str, str] = THANKS) -> None:
     """Accept or refuse, from a form with a button named `answer`."""
     if request.POST.get("answer") == "accept":
         say(
             request,
             lambda: actions.accept_proposal(by=actor, proposal=proposal),
-            "Acceptée. La régulation prévient le patient.",
+            said[0],
         )
         return
     form = RefusalForm(request.POST)
@@ -71,7 +75,7 @@ def respond(request, proposal: Proposal, actor) -> None:
         lambda: actions.refuse_proposal(
             by=actor, proposal=proposal, reason=form.cleaned_data["reason"]
         ),
-        "Refus noté. Merci de votre réponse.",
+        said[1],
     )
 
 
@@ -168,5 +172,5 @@ def answer(request, proposal):
 @page(Permission.SNP_DESK, of=Proposal, methods=("POST",))
 def voice(request, proposal):
     """The professional answered the desk by telephone: the desk writes it for them."""
-    respond(request, proposal, request.actor)
+    respond(request, proposal, request.actor, said=NOTED)
     return on_board(request, proposal.care_request)
