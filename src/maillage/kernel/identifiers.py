@@ -40,7 +40,7 @@ def fold(text: str) -> str:
     'l ile d yeu oeuvre'
     """
     text = text.lower().replace("œ", "oe").replace("æ", "ae")
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     return " ".join(re.findall(r"[a-z0-9]+", plain))
 
 
