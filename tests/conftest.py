@@ -9,6 +9,8 @@ import pytest
 from django.db import connection
 
 from maillage.config.jinja import forget_mark
+from maillage.snp.queries import forget_maps
+from maillage.territory.queries import forget_centres
 
 ROOT = Path(__file__).parents[1]
 VENDOR = Path(__file__).parent / "browser/vendor"
@@ -42,6 +44,8 @@ def _quick_settings(settings):
     }
     settings.WHITENOISE_AUTOREFRESH = True
     forget_mark()
+    forget_centres()
+    forget_maps()
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 

@@ -9,7 +9,6 @@ from django_scopes import scope, scopes_disabled
 from factories import MONDAY, make_desk
 from maillage.accounts.enums import Role
 from maillage.accounts.rules import LinkActor
-from maillage.territory import queries as territory
 from people import actor_as
 
 
@@ -28,7 +27,6 @@ class Clock:
 def clock(monkeypatch):
     moved = Clock(MONDAY.astimezone(dt.UTC))
     monkeypatch.setattr(timezone, "now", lambda: moved.now)
-    territory.forget_centres()
     return moved
 
 

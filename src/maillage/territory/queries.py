@@ -24,14 +24,12 @@ from maillage.territory.models import (
     CptsPopulation,
 )
 
-CENTRES_KEPT_SECONDS = MAP_KEPT_SECONDS = 60
-MAPS_KEPT = 64
+CENTRES_KEPT_SECONDS = 60
 MAP_SIZE, MAP_MARGIN = 1000, 14
 LABEL_HEIGHT, LETTER_WIDTH = 26, 13.5  # grid units, for a label drawn at that font size
 USUAL_RADIUS_KM = 2.2  # of a commune whose surface is unknown: the French median is about 11 km²
 
 _centres: dict[str, tuple[float, float, float]] = {}  # insee: longitude, latitude, kept until
-_maps: dict[tuple[int, dt.date], tuple["CommuneMap | None", float]] = {}  # drawn, kept until
 
 
 # Travel
@@ -106,9 +104,8 @@ def travel_minutes(
 
 
 def forget_centres() -> None:
-    """Empty the in-process memories of centres and maps (they empty themselves within a minute)."""
+    """Empty the in-process memory of centres (it empties itself within a minute)."""
     _centres.clear()
-    _maps.clear()
 
 
 def _code(commune: Commune | str) -> str:
@@ -218,9 +215,8 @@ def _lines(rows: list[CptsCommune]) -> tuple[list[CommuneLine], set[str]]:
     whole = {row.commune_id for row in rows if row.part is None}
     sources = {row.part.source for row in rows if row.part and row.part.source}
     figures = CommunePopulation.objects.filter(commune__in=whole)
-    for insee, year, count, source in figures.values_list(
-        "commune_id", "year", "population", "source"
-    ):
+    columns = ("commune_id", "year", "population", "source")
+    for insee, year, count, source in figures.values_list(*columns):
         known[insee][year] = count
         sources.add(source)
     lines = []
@@ -256,9 +252,8 @@ def _with_offers(lines: list[CommuneLine]) -> tuple[list[CommuneLine], int | Non
     counts: dict[str, dict[str, int]] = defaultdict(dict)
     year, label = None, ""
     offers = CommuneOffer.objects.filter(commune__in={line.row.commune_id for line in lines})
-    for insee, at, kind, count, source in offers.order_by("year").values_list(
-        "commune_id", "year", "kind", "count", "source"
-    ):
+    columns = ("commune_id", "year", "kind", "count", "source")
+    for insee, at, kind, count, source in offers.order_by("year").values_list(*columns):
         if at != year:
             counts.clear()
         counts[insee][kind], year, label = count, at, source
@@ -376,18 +371,6 @@ def map_of(cpts: Cpts, on: dt.date) -> CommuneMap | None:
         )
     }
     return _drawn(tuple(spots.values()))
-
-
-def recent_map_of(cpts: Cpts, on: dt.date) -> CommuneMap | None:
-    """`map_of` at most a minute old, for a screen that asks again and again."""
-    key, now = (cpts.pk, on), time.monotonic()
-    drawn, kept_until = _maps.get(key, (None, 0.0))
-    if kept_until <= now:
-        if len(_maps) >= MAPS_KEPT:
-            _maps.clear()
-        drawn = map_of(cpts, on)
-        _maps[key] = drawn, now + MAP_KEPT_SECONDS
-    return drawn
 
 
 @lru_cache(maxsize=64)

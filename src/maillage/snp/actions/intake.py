@@ -120,6 +120,15 @@ def create_care_request(*, by: Actor, cpts: Cpts, intake: Intake) -> CareRequest
         return sent_before
     if intake.red_flag is not None:
         intake = _urgent(intake)
+    care_request = _row(by, cpts, intake, number, phone)
+    care_request.save()
+    _tell_call(care_request, intake, by)
+    journal.record("snp.created", care_request, by=by, cpts=cpts, red_flag=bool(intake.red_flag))
+    pulse.bump(cpts.pk)
+    return care_request
+
+
+def _row(by: Actor, cpts: Cpts, intake: Intake, number: int, phone: str) -> CareRequest:
     now = timezone.now()
     resident = _resident(by, cpts, intake, phone)
     values = {name: getattr(intake, name) for name in COPIED}
@@ -141,7 +150,10 @@ def create_care_request(*, by: Actor, cpts: Cpts, intake: Intake) -> CareRequest
     )
     if intake.agreement_from and by.seat_id:
         _agree(care_request, intake.agreement_from, by)
-    care_request.save()
+    return care_request
+
+
+def _tell_call(care_request: CareRequest, intake: Intake, by: Actor) -> None:
     channel = Channel(intake.channel).label
     if intake.red_flag is None:
         tell(
@@ -155,9 +167,6 @@ def create_care_request(*, by: Actor, cpts: Cpts, intake: Intake) -> CareRequest
         _hand_over(care_request, intake.red_flag, by)
     if care_request.agreement_at:
         tell(care_request, EventKind.AGREEMENT, _agreement_text(care_request), by=by)
-    journal.record("snp.created", care_request, by=by, cpts=cpts, red_flag=bool(intake.red_flag))
-    pulse.bump(cpts.pk)
-    return care_request
 
 
 def _urgent(intake: Intake) -> Intake:

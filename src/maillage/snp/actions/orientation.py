@@ -104,6 +104,12 @@ def propose(*, by: Actor, care_request: CareRequest, slot: Slot) -> Proposal:
     candidate = _candidate(care_request, slot)
     if slot.mode == BookingMode.BOOKABLE:
         return _book(by, care_request, slot, candidate)
+    return _ask(by, care_request, slot, candidate, settings)
+
+
+def _ask(
+    by: Actor, care_request: CareRequest, slot: Slot, candidate: Candidate, settings: DeskSettings
+) -> Proposal:
     if len(live_proposals(care_request)) >= settings.live_proposals_max:
         raise EnoughProposals(
             "Une réponse est déjà attendue. Retirez la proposition en cours avant d'en faire une autre."

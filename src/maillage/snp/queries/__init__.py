@@ -1,6 +1,14 @@
 """Reads of unscheduled care: the desk's settings, who can answer, the board, the words of a slot."""
 
-from maillage.snp.queries.board import Board, board_of, follow_up, history, to_do_for
+from maillage.snp.queries.board import (
+    Board,
+    board_of,
+    follow_up,
+    forget_maps,
+    history,
+    recent_map_of,
+    to_do_for,
+)
 from maillage.snp.queries.clock import due_proposals, silent_outcomes
 from maillage.snp.queries.desk import desk_is_open, desk_text, red_flags, settings_of
 from maillage.snp.queries.ranking import (
@@ -32,11 +40,13 @@ __all__ = [
     "desk_text",
     "due_proposals",
     "follow_up",
+    "forget_maps",
     "history",
     "matching_for",
     "proposal_link",
     "proposal_token",
     "read_token",
+    "recent_map_of",
     "red_flags",
     "settings_of",
     "silent_outcomes",

@@ -1,8 +1,10 @@
 """The desk's board, and the coordinator's follow-up without identity."""
 
 import datetime as dt
+import time
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from django.db.models import Case, Count, Exists, IntegerField, OuterRef, Q, Value, When
 from django.utils import timezone
@@ -23,10 +25,12 @@ from maillage.snp.queries.desk import settings_of
 from maillage.snp.queries.ranking import Matching, matching_for
 from maillage.snp.queries.words import slot_text
 from maillage.territory.models import Cpts
+from maillage.territory.queries import CommuneMap, map_of
 
 S = CareRequestStatus
 LIVE = (ProposalState.SENT, ProposalState.ACCEPTED)
 RANKED_SHOWN = 9
+MAP_KEPT_SECONDS = 60
 TONES = {S.NEW: "info", S.PROPOSED: "warn", S.ACCEPTED: "ok", S.INFORMED: "", S.HANDED_OVER: "bad"}
 AWAY = "Le professionnel s'est déclaré absent : réorientez."
 
@@ -210,6 +214,21 @@ def _in_hand(cpts: Cpts, care_request_id: int) -> CareRequest | None:
         )
         .first()
     )
+
+
+def recent_map_of(cpts: Cpts, on: dt.date) -> CommuneMap | None:
+    """The map of the perimeter at most a minute old: the board is drawn again and again."""
+    return _map_of_minute(cpts, on, int(time.monotonic() // MAP_KEPT_SECONDS))
+
+
+@lru_cache(maxsize=64)
+def _map_of_minute(cpts: Cpts, on: dt.date, minute: int) -> CommuneMap | None:
+    return map_of(cpts, on)
+
+
+def forget_maps() -> None:
+    """For tests: another database may hold another territory."""
+    _map_of_minute.cache_clear()
 
 
 def history(care_request: CareRequest) -> list[CareRequestEvent]:

@@ -89,7 +89,7 @@ def board_context(request, found: queries.Board) -> dict:
     url = reverse("snp:board", kwargs={"cpts": request.cpts.slug})
     current = found.current
     ranked = found.matching.ranked if found.matching else ()
-    drawn = territory.recent_map_of(request.cpts, timezone.localdate())
+    drawn = queries.recent_map_of(request.cpts, timezone.localdate())
     return {
         "counts": found.counts,
         "rows": found.rows,
@@ -204,11 +204,7 @@ def lines(current, ranked, drawn) -> list[dict]:
     return [{"x1": x1, "y1": y1, "x2": x2, "y2": y2} for x2, y2 in ends if (x2, y2) != (x1, y1)]
 
 
-@page(Permission.SNP_DESK, methods=("GET", "POST"))
-def new(request):
-    flags = queries.red_flags(request.cpts)
-    settings = queries.settings_of(request.cpts)
-    is_open = queries.desk_is_open(request.cpts)
+def intake_form(request, flags, doubles) -> CareRequestForm:
     communes = [
         (row.commune_id, row.commune.name)
         for row in territory.perimeter(request.cpts, timezone.localdate())
@@ -217,11 +213,7 @@ def new(request):
         (str(doctor.pk), str(doctor))
         for doctor in directory.directory_of(request.cpts).filter(profession=Profession.DOCTOR)
     ]
-    doubles = []
-    if request.method == "POST":
-        given = {name: request.POST.get(name, "") for name in ("phone", "commune")}
-        doubles = likely_doubles(request, **given)
-    form = CareRequestForm(
+    return CareRequestForm(
         request.POST or None,
         initial={"form_key": str(uuid.uuid4()), "can_travel": True, "channel": "patient"},
         flags=flags.flags.all() if flags else [],
@@ -229,6 +221,18 @@ def new(request):
         doctors=doctors,
         doubles=doubles,
     )
+
+
+@page(Permission.SNP_DESK, methods=("GET", "POST"))
+def new(request):
+    flags = queries.red_flags(request.cpts)
+    settings = queries.settings_of(request.cpts)
+    is_open = queries.desk_is_open(request.cpts)
+    doubles = []
+    if request.method == "POST":
+        given = {name: request.POST.get(name, "") for name in ("phone", "commune")}
+        doubles = likely_doubles(request, **given)
+    form = intake_form(request, flags, doubles)
     asked = "resident" in request.POST or not doubles
     if request.method == "POST" and form.is_valid() and (asked or form.red_flag):
         try:

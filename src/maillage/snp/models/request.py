@@ -1,15 +1,14 @@
-from typing import ClassVar
+"""A request, and the places offered to it."""
 
 from django.db import models
-from django.db.models import F, Q
-from django_scopes import ScopedManager
+from django.db.models import Q
 
 from maillage.accounts.models import Seat
 from maillage.availability.models import Booking
 from maillage.directory.enums import CareKind, Profession, Speciality
 from maillage.directory.models import Professional
 from maillage.kernel.constraints import TenantForeignKey
-from maillage.kernel.models import OF_CPTS, tenant_constraints
+from maillage.kernel.models import tenant_constraints
 from maillage.kernel.permissions import Permission
 from maillage.residents.models import Resident
 from maillage.snp.enums import (
@@ -19,168 +18,13 @@ from maillage.snp.enums import (
     CancelledBy,
     CareRequestStatus,
     Channel,
-    EventKind,
-    InformMeans,
-    InformResult,
     InformState,
     ProposalState,
     Reason,
     RefusalReason,
 )
-from maillage.territory.models import Commune, Cpts
-
-
-def scoped(queryset: type[models.QuerySet]) -> ScopedManager:
-    return ScopedManager(cpts="cpts", _manager_class=models.Manager.from_queryset(queryset))
-
-
-class OfCpts(models.Model):
-    """A row of one CPTS, met only inside its scope."""
-
-    tenancy: ClassVar[str] = OF_CPTS
-
-    cpts = models.ForeignKey(Cpts, on_delete=models.PROTECT, related_name="+")
-
-    class Meta:
-        abstract = True
-
-
-class DatedQuerySet(models.QuerySet):
-    def in_force(self, now):
-        """The last one whose date has come."""
-        return self.filter(valid_from__lte=now).order_by("-valid_from", "-pk")[:1]
-
-
-class DeskSettings(OfCpts):
-    """How the desk works from a moment on. A change is a new row; the past stays readable."""
-
-    valid_from = models.DateTimeField("à partir du")
-    set_by = models.ForeignKey(Seat, null=True, on_delete=models.PROTECT, related_name="+")
-    source = models.CharField("décidé par", max_length=200)
-    proposal_minutes = models.PositiveSmallIntegerField("délai de réponse (min)")
-    live_proposals_max = models.PositiveSmallIntegerField("propositions en même temps")
-    soon_minutes = models.PositiveSmallIntegerField("attente à surveiller (min)")
-    late_minutes = models.PositiveSmallIntegerField("attente trop longue (min)")
-    search_hours = models.PositiveSmallIntegerField("chercher un créneau dans les (h)")
-    max_travel_minutes = models.PositiveSmallIntegerField("trajet maximal (min)")
-    weight_delay = models.FloatField("poids d'une minute d'attente")
-    weight_travel = models.FloatField("poids d'une minute de trajet")
-    usual_doctor_minutes = models.FloatField("avantage du médecin traitant (min)")
-    load_minutes = models.FloatField("handicap par demande acceptée en 30 jours (min)")
-    commune_population_min = models.PositiveIntegerField(
-        "population à partir de laquelle la commune est dite avant connexion"
-    )
-    outcome_after_minutes = models.PositiveSmallIntegerField(
-        "issue demandée après la fin du créneau (min)"
-    )
-
-    objects = scoped(DatedQuerySet)
-
-    class Meta:
-        ordering = ["-valid_from", "-pk"]
-        constraints = [
-            *tenant_constraints("desk_settings"),
-            models.CheckConstraint(
-                condition=Q(live_proposals_max__range=(1, 3)),
-                name="desk_settings_one_to_three_proposals",
-                violation_error_message="De une à trois propositions en même temps.",
-            ),
-            models.CheckConstraint(
-                condition=Q(proposal_minutes__range=(1, 1440)),
-                name="desk_settings_proposal_minutes",
-                violation_error_message="Le délai de réponse va de 1 minute à 24 heures.",
-            ),
-            models.CheckConstraint(
-                condition=Q(late_minutes__gte=F("soon_minutes")),
-                name="desk_settings_late_after_soon",
-                violation_error_message="« Trop longue » doit suivre « à surveiller ».",
-            ),
-            models.CheckConstraint(
-                condition=Q(
-                    weight_delay__gte=0,
-                    weight_travel__gte=0,
-                    usual_doctor_minutes__gte=0,
-                    load_minutes__gte=0,
-                ),
-                name="desk_settings_weights_are_positive",
-                violation_error_message="Les poids sont positifs ou nuls.",
-            ),
-        ]
-
-    def __str__(self):
-        return f"{self.cpts_id} {self.valid_from:%F}"
-
-
-class DeskHours(OfCpts):
-    """One opening of the desk on a weekday, in wall-clock minutes of the CPTS's zone."""
-
-    settings = models.ForeignKey(DeskSettings, on_delete=models.CASCADE, related_name="hours")
-    weekday = models.PositiveSmallIntegerField("jour")
-    opens_minute = models.PositiveSmallIntegerField("de")
-    closes_minute = models.PositiveSmallIntegerField("à")
-
-    objects = scoped(models.QuerySet)
-
-    class Meta:
-        ordering = ["weekday", "opens_minute"]
-        constraints = [
-            *tenant_constraints("desk_hours"),
-            TenantForeignKey(field="settings", name="desk_hours_settings_same_cpts"),
-            models.CheckConstraint(condition=Q(weekday__range=(0, 6)), name="desk_hours_weekday"),
-            models.CheckConstraint(
-                condition=Q(closes_minute__gt=F("opens_minute"), closes_minute__lte=1440),
-                name="desk_hours_closes_after_it_opens",
-            ),
-        ]
-
-    def __str__(self):
-        return f"{self.weekday} {self.opens_minute}-{self.closes_minute}"
-
-
-class RedFlagList(OfCpts):
-    """The list of signs that stop everything, validated by a named doctor of the CPTS from a date on."""
-
-    valid_from = models.DateTimeField("à partir du")
-    validated_by = models.CharField("validée par", max_length=120)
-    validated_on = models.DateField("validée le")
-    is_example = models.BooleanField("liste d'exemple, à faire valider", default=False)
-
-    objects = scoped(DatedQuerySet)
-
-    class Meta:
-        ordering = ["-valid_from", "-pk"]
-        constraints = [
-            *tenant_constraints("red_flag_list"),
-            models.CheckConstraint(
-                condition=~Q(validated_by=""),
-                name="red_flag_list_is_validated",
-                violation_error_message="Indiquez le médecin qui a validé la liste.",
-            ),
-        ]
-
-    def __str__(self):
-        return f"{self.cpts_id} {self.valid_from:%F}"
-
-
-class RedFlag(OfCpts):
-    """One sign of a list."""
-
-    flag_list = models.ForeignKey(RedFlagList, on_delete=models.CASCADE, related_name="flags")
-    position = models.PositiveSmallIntegerField("ordre")
-    label = models.CharField("signe", max_length=200)
-
-    objects = scoped(models.QuerySet)
-
-    class Meta:
-        ordering = ["position"]
-        constraints = [
-            *tenant_constraints("red_flag"),
-            TenantForeignKey(field="flag_list", name="red_flag_list_same_cpts"),
-            models.UniqueConstraint(fields=["flag_list", "position"], name="red_flag_position"),
-        ]
-
-    def __str__(self):
-        return self.label
+from maillage.snp.models.desk import OfCpts, scoped
+from maillage.territory.models import Commune
 
 
 class CareRequestQuerySet(models.QuerySet):
@@ -471,100 +315,3 @@ class Proposal(OfCpts):
 
     def __str__(self):
         return f"{self.care_request_id} -> {self.professional_id}"
-
-
-class InformAttempt(OfCpts):
-    """One try at telling the patient: by whom, how, and what came of it. Never changed."""
-
-    care_request = models.ForeignKey(
-        CareRequest, on_delete=models.PROTECT, related_name="inform_attempts"
-    )
-    at = models.DateTimeField("à")
-    by_seat = models.ForeignKey(Seat, null=True, on_delete=models.PROTECT, related_name="+")
-    means = models.CharField("moyen", max_length=9, choices=InformMeans.choices)
-    result = models.CharField("résultat", max_length=11, choices=InformResult.choices)
-
-    objects = scoped(models.QuerySet)
-
-    class Meta:
-        ordering = ["at", "pk"]
-        constraints = [
-            *tenant_constraints("inform_attempt"),
-            TenantForeignKey(field="care_request", name="inform_attempt_request_same_cpts"),
-            TenantForeignKey(field="by_seat", name="inform_attempt_by_same_cpts"),
-            models.CheckConstraint(
-                condition=Q(means__in=InformMeans.values), name="inform_attempt_means_known"
-            ),
-            models.CheckConstraint(
-                condition=Q(result__in=InformResult.values), name="inform_attempt_result_known"
-            ),
-        ]
-
-    def __str__(self):
-        return f"{self.care_request_id} {self.result}"
-
-
-class HandOver(OfCpts):
-    """A request given to the 15: the sign if there was one, and who took it over there, when."""
-
-    care_request = models.OneToOneField(
-        CareRequest, on_delete=models.PROTECT, related_name="hand_over"
-    )
-    red_flag = models.ForeignKey(
-        RedFlag, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
-    )
-    at = models.DateTimeField("transmise à")
-    by_seat = models.ForeignKey(Seat, null=True, on_delete=models.PROTECT, related_name="+")
-    confirmed_at = models.DateTimeField("reprise à", null=True, blank=True)
-    confirmed_by = models.ForeignKey(
-        Seat, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
-    )
-    taken_over_by = models.CharField("reprise par", max_length=120, blank=True)
-
-    objects = scoped(models.QuerySet)
-
-    class Meta:
-        constraints = [
-            *tenant_constraints("hand_over"),
-            TenantForeignKey(field="care_request", name="hand_over_request_same_cpts"),
-            TenantForeignKey(field="red_flag", name="hand_over_flag_same_cpts"),
-            TenantForeignKey(field="by_seat", name="hand_over_by_same_cpts"),
-            TenantForeignKey(field="confirmed_by", name="hand_over_confirmed_by_same_cpts"),
-            models.CheckConstraint(
-                condition=Q(confirmed_at=None, confirmed_by=None, taken_over_by="")
-                | (
-                    Q(confirmed_at__isnull=False, confirmed_by__isnull=False) & ~Q(taken_over_by="")
-                ),
-                name="hand_over_confirmed_all_or_nothing",
-            ),
-        ]
-
-    def __str__(self):
-        return f"{self.care_request_id} -> 15"
-
-
-class CareRequestEvent(OfCpts):
-    """One line of the history shown on screen, with its author. Never changed."""
-
-    care_request = models.ForeignKey(CareRequest, on_delete=models.PROTECT, related_name="events")
-    at = models.DateTimeField("à")
-    kind = models.CharField(max_length=11, choices=EventKind.choices)
-    by_seat = models.ForeignKey(Seat, null=True, on_delete=models.PROTECT, related_name="+")
-    by_kind = models.CharField(max_length=6)
-    text = models.CharField("texte", max_length=300)
-
-    objects = scoped(models.QuerySet)
-
-    class Meta:
-        ordering = ["at", "pk"]
-        constraints = [
-            *tenant_constraints("care_request_event"),
-            TenantForeignKey(field="care_request", name="care_request_event_same_cpts"),
-            TenantForeignKey(field="by_seat", name="care_request_event_by_same_cpts"),
-            models.CheckConstraint(
-                condition=Q(kind__in=EventKind.values), name="care_request_event_kind_known"
-            ),
-        ]
-
-    def __str__(self):
-        return self.text

@@ -1,0 +1,166 @@
+"""How the desk of a CPTS works, dated; and the mark of every row of a CPTS."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+from django_scopes import ScopedManager
+
+from maillage.accounts.models import Seat
+from maillage.kernel.constraints import TenantForeignKey
+from maillage.kernel.models import OF_CPTS, tenant_constraints
+from maillage.territory.models import Cpts
+
+
+def scoped(queryset: type[models.QuerySet]) -> ScopedManager:
+    return ScopedManager(cpts="cpts", _manager_class=models.Manager.from_queryset(queryset))
+
+
+class OfCpts(models.Model):
+    """A row of one CPTS, met only inside its scope."""
+
+    tenancy: ClassVar[str] = OF_CPTS
+
+    cpts = models.ForeignKey(Cpts, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        abstract = True
+
+
+class DatedQuerySet(models.QuerySet):
+    def in_force(self, now):
+        """The last one whose date has come."""
+        return self.filter(valid_from__lte=now).order_by("-valid_from", "-pk")[:1]
+
+
+class DeskSettings(OfCpts):
+    """How the desk works from a moment on. A change is a new row; the past stays readable."""
+
+    valid_from = models.DateTimeField("à partir du")
+    set_by = models.ForeignKey(Seat, null=True, on_delete=models.PROTECT, related_name="+")
+    source = models.CharField("décidé par", max_length=200)
+    proposal_minutes = models.PositiveSmallIntegerField("délai de réponse (min)")
+    live_proposals_max = models.PositiveSmallIntegerField("propositions en même temps")
+    soon_minutes = models.PositiveSmallIntegerField("attente à surveiller (min)")
+    late_minutes = models.PositiveSmallIntegerField("attente trop longue (min)")
+    search_hours = models.PositiveSmallIntegerField("chercher un créneau dans les (h)")
+    max_travel_minutes = models.PositiveSmallIntegerField("trajet maximal (min)")
+    weight_delay = models.FloatField("poids d'une minute d'attente")
+    weight_travel = models.FloatField("poids d'une minute de trajet")
+    usual_doctor_minutes = models.FloatField("avantage du médecin traitant (min)")
+    load_minutes = models.FloatField("handicap par demande acceptée en 30 jours (min)")
+    commune_population_min = models.PositiveIntegerField(
+        "population à partir de laquelle la commune est dite avant connexion"
+    )
+    outcome_after_minutes = models.PositiveSmallIntegerField(
+        "issue demandée après la fin du créneau (min)"
+    )
+
+    objects = scoped(DatedQuerySet)
+
+    class Meta:
+        ordering = ["-valid_from", "-pk"]
+        constraints = [
+            *tenant_constraints("desk_settings"),
+            TenantForeignKey(field="set_by", name="desk_settings_set_by_same_cpts"),
+            models.CheckConstraint(
+                condition=Q(live_proposals_max__range=(1, 3)),
+                name="desk_settings_one_to_three_proposals",
+                violation_error_message="De une à trois propositions en même temps.",
+            ),
+            models.CheckConstraint(
+                condition=Q(proposal_minutes__range=(1, 1440)),
+                name="desk_settings_proposal_minutes",
+                violation_error_message="Le délai de réponse va de 1 minute à 24 heures.",
+            ),
+            models.CheckConstraint(
+                condition=Q(late_minutes__gte=F("soon_minutes")),
+                name="desk_settings_late_after_soon",
+                violation_error_message="« Trop longue » doit suivre « à surveiller ».",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    weight_delay__gte=0,
+                    weight_travel__gte=0,
+                    usual_doctor_minutes__gte=0,
+                    load_minutes__gte=0,
+                ),
+                name="desk_settings_weights_are_positive",
+                violation_error_message="Les poids sont positifs ou nuls.",
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.cpts_id} {self.valid_from:%F}"
+
+
+class DeskHours(OfCpts):
+    """One opening of the desk on a weekday, in wall-clock minutes of the CPTS's zone."""
+
+    settings = models.ForeignKey(DeskSettings, on_delete=models.CASCADE, related_name="hours")
+    weekday = models.PositiveSmallIntegerField("jour")
+    opens_minute = models.PositiveSmallIntegerField("de")
+    closes_minute = models.PositiveSmallIntegerField("à")
+
+    objects = scoped(models.QuerySet)
+
+    class Meta:
+        ordering = ["weekday", "opens_minute"]
+        constraints = [
+            *tenant_constraints("desk_hours"),
+            TenantForeignKey(field="settings", name="desk_hours_settings_same_cpts"),
+            models.CheckConstraint(condition=Q(weekday__range=(0, 6)), name="desk_hours_weekday"),
+            models.CheckConstraint(
+                condition=Q(closes_minute__gt=F("opens_minute"), closes_minute__lte=1440),
+                name="desk_hours_closes_after_it_opens",
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.weekday} {self.opens_minute}-{self.closes_minute}"
+
+
+class RedFlagList(OfCpts):
+    """The list of signs that stop everything, validated by a named doctor of the CPTS from a date on."""
+
+    valid_from = models.DateTimeField("à partir du")
+    validated_by = models.CharField("validée par", max_length=120)
+    validated_on = models.DateField("validée le")
+    is_example = models.BooleanField("liste d'exemple, à faire valider", default=False)
+
+    objects = scoped(DatedQuerySet)
+
+    class Meta:
+        ordering = ["-valid_from", "-pk"]
+        constraints = [
+            *tenant_constraints("red_flag_list"),
+            models.CheckConstraint(
+                condition=~Q(validated_by=""),
+                name="red_flag_list_is_validated",
+                violation_error_message="Indiquez le médecin qui a validé la liste.",
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.cpts_id} {self.valid_from:%F}"
+
+
+class RedFlag(OfCpts):
+    """One sign of a list."""
+
+    flag_list = models.ForeignKey(RedFlagList, on_delete=models.CASCADE, related_name="flags")
+    position = models.PositiveSmallIntegerField("ordre")
+    label = models.CharField("signe", max_length=200)
+
+    objects = scoped(models.QuerySet)
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            *tenant_constraints("red_flag"),
+            TenantForeignKey(field="flag_list", name="red_flag_list_same_cpts"),
+            models.UniqueConstraint(fields=["flag_list", "position"], name="red_flag_position"),
+        ]
+
+    def __str__(self):
+        return self.label
