@@ -145,3 +145,58 @@ def race(
         - sum(held.filter(live__gt=F("numbers")).values_list("numbers", flat=True)),
         seconds=seconds,
     )
+
+
+def _takes(cpts, rounds, together, results):
+    """A desk that takes whatever is offered and gives it back."""
+    connections.close_all()
+    by, counts = SystemActor(cpts.pk), Counter()
+    together.wait()
+    for _ in range(rounds):
+        slot = Slot.objects.filter(closed_at=None).first()
+        if slot is None:
+            counts["nothing offered"] += 1
+            continue
+        try:
+            actions.release_place(by=by, booking=actions.take_place(by=by, cpts=cpts, slot=slot))
+            counts["won"] += 1
+        except (SlotFull, actions.SlotClosed):
+            counts["told"] += 1
+        except Exception as error:
+            counts[type(error).__name__] += 1
+    results.put(counts)
+    connections.close_all()
+
+
+def _opens(diary, rounds, together, results):
+    """A professional who opens and closes the same moment, again and again."""
+    connections.close_all()
+    counts = Counter()
+    start = timezone.now().replace(second=0, microsecond=0) + dt.timedelta(days=1)
+    together.wait()
+    for _ in range(rounds):
+        try:
+            opening = diary.open(start, start + dt.timedelta(hours=1))
+            actions.close_opening(by=diary.actor, opening=opening)
+        except Exception as error:
+            counts[type(error).__name__] += 1
+    results.put(counts)
+    connections.close_all()
+
+
+def toggle(diary: Diary, *, rounds: int) -> Counter:
+    """Two desks take and give back while the professional opens and closes: what was met."""
+    connections.close_all()
+    context = multiprocessing.get_context("fork")
+    together, results = context.Barrier(3), context.Queue()
+    runners = [
+        context.Process(target=_takes, args=(diary.cpts, 4 * rounds, together, results)),
+        context.Process(target=_takes, args=(diary.cpts, 4 * rounds, together, results)),
+        context.Process(target=_opens, args=(diary, rounds, together, results)),
+    ]
+    for runner in runners:
+        runner.start()
+    counts = sum((results.get(timeout=120) for _ in runners), Counter())
+    for runner in runners:
+        runner.join(timeout=30)
+    return counts

@@ -70,6 +70,18 @@ def test_the_hour_somebody_was_offered_is_not_moved(shown, clock, desk, cpts):
     assert shown.says("hour") != first  # its only place is spoken for: one more
 
 
+def test_the_hour_nobody_kept_is_moved(shown, clock, desk, cpts):
+    clock(MONDAY, 10)
+    shown.says("hour")
+    held = actions.hold_place(
+        by=desk, cpts=cpts, slot=shown.slots.get(), until=wall(MONDAY, 10, 15)
+    )
+    actions.release_place(by=desk, booking=held)
+    clock(MONDAY, 10, 40)
+    shown.says("hour")
+    assert [each.ends_at for each in shown.slots] == [wall(MONDAY, 11, 40)]
+
+
 def test_said_again_once_taken_it_offers_as_much_again(shown, desk, cpts):
     first = shown.says("two_more")
     for _ in range(2):

@@ -7,7 +7,10 @@ sentence. MAILLAGE_RACE_CAPACITY=1 gives every place seven losers, in four times
 import os
 
 import pytest
-from race import offer, race, without_constraint
+from diary import Diary
+from race import offer, race, toggle, without_constraint
+
+from people import make_cpts
 
 pytestmark = [pytest.mark.race, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 PLACES = int(os.environ.get("MAILLAGE_RACE_PLACES", "10000"))
@@ -51,3 +54,12 @@ def test_the_same_small_race_with_both_is_fair():
     outcome = race(cpts, processes=PROCESSES, step_by_step=True)
     assert outcome.errors == {}
     assert (outcome.winners, outcome.told, outcome.doubled) == (40, 7 * 40, 0)
+
+
+def test_opening_and_closing_while_desks_take_never_breaks():
+    """The slots computed again see the bookings committed while their locks were awaited."""
+    diary = Diary(make_cpts("va-et-vient"))
+    diary.show_to_desk()
+    counts = toggle(diary, rounds=80)
+    assert set(counts) <= {"won", "told", "nothing offered"}
+    assert counts["won"] > 0

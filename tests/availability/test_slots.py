@@ -106,6 +106,19 @@ def test_an_absence_over_a_booked_slot_leaves_it_and_alerts(shown, desk, cpts):
     assert shown.walls()[:3] == ["23 09:00", "23 09:20", "23 09:40"]
 
 
+def test_a_booked_slot_comes_back_as_it_was_booked(shown, desk, cpts):
+    rule = shown.open(wall(MONDAY, 9), wall(MONDAY, 10), capacity=2)
+    slot = shown.slots.get()
+    take(desk, cpts, slot)
+    before = Slot.objects.values().get()
+    absence = shown.away(wall(MONDAY, 0), wall(MONDAY, 12))
+    rule.capacity = 1
+    rule.kind = "home"
+    rule.save()
+    actions.end_absence(by=shown.actor, absence=absence)
+    assert Slot.objects.values().get() == before
+
+
 @pytest.mark.parametrize("ending", ["close", "end", "remove"])
 def test_a_rule_that_goes_leaves_what_is_booked(shown, desk, cpts, ending):
     if ending == "close":

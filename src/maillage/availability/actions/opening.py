@@ -272,7 +272,7 @@ def answer_quickly(*, by: Actor, professional: Professional, answer: str) -> Ope
         end_absence(by=by, absence=absence)
     starts_at, ends_at, capacity = span
     for said in queries.quick_openings(professional, now).filter(quick_answer=answer):
-        if said.is_untouched and ends_at - said.ends_at > RENEW_AFTER:
+        if said.places_left == said.capacity and ends_at - said.ends_at > RENEW_AFTER:
             close_opening(by=by, opening=said)  # the same hour, said later: it starts again
         elif said.places_left > 0:
             return said

@@ -4,11 +4,11 @@ import datetime as dt
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Exists, F, OuterRef, Q
+from django.db.models import Count, F, Q
 from django.utils import timezone
 
 from maillage.availability.enums import LIVE, QUICK_WINDOWS, AbsenceReason, QuickAnswer
-from maillage.availability.models import Absence, Booking, Opening
+from maillage.availability.models import Absence, Opening
 from maillage.availability.queries.people import end_of_day, main_place, wall_instant
 from maillage.directory.models import Professional
 
@@ -40,15 +40,13 @@ def day_off(professional: Professional, now: dt.datetime, zone: ZoneInfo):
 
 
 def quick_openings(professional: Professional, now: dt.datetime):
-    """Quick answers still standing, with `places_left` and `is_untouched` (nobody ever asked)."""
-    ever = Booking.objects.filter(slot__opening=OuterRef("pk"))
+    """Quick answers still standing, with `places_left`."""
     return (
         professional.openings.filter(ends_at__gt=now)
         .exclude(quick_answer="")
         .annotate(
             places_left=F("capacity")
-            - Count("slots__bookings", filter=Q(slots__bookings__state__in=LIVE)),
-            is_untouched=~Exists(ever),
+            - Count("slots__bookings", filter=Q(slots__bookings__state__in=LIVE))
         )
         .order_by("starts_at", "pk")
     )
