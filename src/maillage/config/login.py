@@ -18,6 +18,10 @@ class AccountAdapter(DefaultAccountAdapter):
         """Nobody signs up: a person is invited into a seat."""
         return False
 
+    def can_delete_email(self, email_address):
+        """Nor is the address left: it is the key of the person's invitations."""
+        return False
+
     def send_mail(self, template_prefix, email, context):
         """Leave a notice; no request waits for a mail server."""
         context = {
