@@ -153,7 +153,7 @@ def _takes(cpts, rounds, together, results):
     by, counts = SystemActor(cpts.pk), Counter()
     together.wait()
     for _ in range(rounds):
-        slot = Slot.objects.filter(closed_at=None).first()
+        slot = Slot.objects.filter(closed_at=None).order_by("?").first()
         if slot is None:
             counts["nothing offered"] += 1
             continue
@@ -168,16 +168,16 @@ def _takes(cpts, rounds, together, results):
     connections.close_all()
 
 
-def _opens(diary, rounds, together, results):
-    """A professional who opens and closes the same moment, again and again."""
+def _goes_away(diary, rounds, together, results):
+    """A professional who says an absence and lifts it, again and again."""
     connections.close_all()
     counts = Counter()
-    start = timezone.now().replace(second=0, microsecond=0) + dt.timedelta(days=1)
+    start = timezone.now() + dt.timedelta(days=1)
     together.wait()
     for _ in range(rounds):
         try:
-            opening = diary.open(start, start + dt.timedelta(hours=1))
-            actions.close_opening(by=diary.actor, opening=opening)
+            absence = diary.away(start, start + dt.timedelta(days=1))
+            actions.end_absence(by=diary.actor, absence=absence)
         except Exception as error:
             counts[type(error).__name__] += 1
     results.put(counts)
@@ -185,14 +185,16 @@ def _opens(diary, rounds, together, results):
 
 
 def toggle(diary: Diary, *, rounds: int) -> Counter:
-    """Two desks take and give back while the professional opens and closes: what was met."""
+    """Two desks take and give back while the professional goes away and back: what was met."""
+    start = timezone.now().replace(second=0, microsecond=0) + dt.timedelta(days=1, hours=1)
+    diary.open(start, start + dt.timedelta(hours=8), slot_minutes=5)
     connections.close_all()
     context = multiprocessing.get_context("fork")
     together, results = context.Barrier(3), context.Queue()
     runners = [
         context.Process(target=_takes, args=(diary.cpts, 4 * rounds, together, results)),
         context.Process(target=_takes, args=(diary.cpts, 4 * rounds, together, results)),
-        context.Process(target=_opens, args=(diary, rounds, together, results)),
+        context.Process(target=_goes_away, args=(diary, rounds, together, results)),
     ]
     for runner in runners:
         runner.start()

@@ -56,7 +56,7 @@ def test_the_same_small_race_with_both_is_fair():
     assert (outcome.winners, outcome.told, outcome.doubled) == (40, 7 * 40, 0)
 
 
-def test_opening_and_closing_while_desks_take_never_breaks():
+def test_going_away_while_desks_take_never_breaks():
     """The slots computed again see the bookings committed while their locks were awaited."""
     diary = Diary(make_cpts("va-et-vient"))
     diary.show_to_desk()
