@@ -251,6 +251,8 @@ def _links(actor, cpts) -> dict[str, str]:
     names |= {"login": "account_login", "logout": "account_logout"}
     names |= {"password": "account_change_password", "mfa": "mfa_index"}
     links = {key: reverse(name) for key, name in names.items()}
+    if cpts is not None:
+        links["home"] = reverse("home:cpts", kwargs={"cpts": cpts.slug})
     may_search = cpts is not None and actor.may(Permission.DIRECTORY_VIEW, cpts)
     links["search"] = reverse("directory:list", kwargs={"cpts": cpts.slug}) if may_search else ""
     return links

@@ -28,16 +28,13 @@ def health(request):
 
 @page(Access.PUBLIC)
 def start(request):
-    """The door: to log in, to the CPTS chosen last or the only one, or to the choice of seats."""
+    """The door: to log in, to the one seat, or to the choice of seats."""
     if not request.user.is_authenticated:
         demo = instance.current()
         return redirect("accounts:demo" if demo and demo.is_demo else "account_login")
-    slugs = [seat.cpts.slug for seat in accounts.seats_of(request.user)]
-    chosen = request.session.get("cpts")
-    if chosen in slugs:
-        return redirect("home:cpts", cpts=chosen)
-    if len(slugs) == 1:
-        return redirect("home:cpts", cpts=slugs[0])
+    seats = accounts.seats_of(request.user)[:2]
+    if len(seats) == 1:
+        return redirect("home:cpts", cpts=seats[0].cpts.slug)
     return redirect("home:seats")
 
 
