@@ -1,11 +1,16 @@
 """Attacks tried by hand on the running platform, kept so that they stay refused."""
 
+import re
+
 import pytest
 from allauth.account.models import EmailAddress
 from django.test import Client
+from django_scopes import scope, scopes_disabled
 
+from factories import MONTCEAU, make_desk
 from maillage.accounts.enums import Role
 from maillage.accounts.models import Seat
+from maillage.snp.models import CareRequest, HandOver, RedFlag
 from people import make_cpts, make_seat, make_user, sign_in
 
 pytestmark = pytest.mark.django_db
@@ -39,3 +44,56 @@ def test_nobody_takes_the_address_of_somebody_to_be_invited(client, steps):
     client.post("/c/vallee/roles/inviter/", {"email": WANTED, "role": Role.DISPATCHER})
     invited = Seat.objects.get(role=Role.DISPATCHER).user
     assert (invited.email, invited.pk != intruder.pk) == (WANTED, True)
+
+
+@pytest.fixture
+def board(client):
+    """A desk at its board, and its CPTS."""
+    with scopes_disabled():
+        cpts = make_desk()
+    sign_in(client, cpts, Role.DISPATCHER)
+    with scope(cpts=cpts):
+        yield client
+
+
+CALL = {
+    "form_key": "une-page",
+    "sign": "none",
+    "phone": "06 39 98 00 01",
+    "commune": MONTCEAU,
+    "profession": "10",
+    "reason": "fever",
+    "age_band": "16-69",
+    "channel": "patient",
+    "can_travel": "on",
+    "out_of_hours_seen": "on",
+}
+NEW = "/c/vallee/snp/nouvelle/"
+
+
+def test_a_form_brought_back_for_another_call_is_not_swallowed(board):
+    assert board.post(NEW, CALL).status_code == 302
+    assert board.post(NEW, CALL).status_code == 302
+    assert CareRequest.objects.count() == 1
+    other = CALL | {"phone": "06 39 98 00 02", "reason": "pain"}
+    answer = board.post(NEW, other)
+    assert answer.status_code == 422
+    assert "déjà servi : la demande n° 1" in answer.content.decode()
+    fresh = re.search(r'name="form_key" value="([^"]+)"', answer.content.decode())[1]
+    assert board.post(NEW, other | {"form_key": fresh}).status_code == 302
+    assert [each.phone for each in CareRequest.objects.all()] == ["0639980001", "0639980002"]
+
+
+def test_a_sign_ticked_on_a_form_brought_back_goes_to_the_15(board):
+    board.post(NEW, CALL)
+    sign = RedFlag.objects.order_by("position").first()
+    for _ in range(2):  # and a double click still counts once
+        assert board.post(NEW, CALL | {"sign": sign.pk}).status_code == 302
+    assert [each.status for each in CareRequest.objects.order_by("pk")] == ["new", "handed_over"]
+    assert HandOver.objects.get().red_flag == sign
+
+
+def test_a_second_patient_on_a_form_brought_back_is_not_the_first(board):
+    board.post(NEW, CALL | {"family_name": "Mirabelle", "given_name": "Alix"})
+    answer = board.post(NEW, CALL | {"family_name": "Mirabelle", "given_name": "Basile"})
+    assert answer.status_code == 422 and CareRequest.objects.count() == 1

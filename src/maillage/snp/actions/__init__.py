@@ -10,6 +10,7 @@ from maillage.snp.actions.follow import (
     record_outcome,
 )
 from maillage.snp.actions.intake import (
+    FormUsed,
     Intake,
     OutOfHours,
     SignsNotValidated,
@@ -37,6 +38,7 @@ __all__ = [
     "Incomplete",
     "Intake",
     "NotSuitable",
+    "FormUsed",
     "OutOfHours",
     "SignsNotValidated",
     "TooLate",

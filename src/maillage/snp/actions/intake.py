@@ -1,7 +1,8 @@
 """A request comes in: signs first, then who, where, why."""
 
 import datetime as dt
-from dataclasses import dataclass
+import uuid
+from dataclasses import dataclass, replace
 
 from django.db import transaction
 from django.utils import timezone
@@ -10,7 +11,7 @@ from maillage.directory.enums import Profession
 from maillage.directory.models import Professional
 from maillage.kernel import journal, pulse
 from maillage.kernel.errors import DomainError, NotAllowed
-from maillage.kernel.identifiers import phone_digits
+from maillage.kernel.identifiers import fold, phone_digits
 from maillage.kernel.permissions import Actor
 from maillage.residents.actions import record_resident
 from maillage.residents.models import Resident
@@ -31,6 +32,16 @@ class OutOfHours(DomainError):
     """The desk is closed: the notice must be read first."""
 
 
+class FormUsed(DomainError):
+    """This form already gave a request, which says something else."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            f"Ce formulaire a déjà servi : la demande n° {number} est enregistrée et ne change pas. "
+            "Si c'est un autre appel, validez encore : une nouvelle demande sera créée."
+        )
+
+
 class SignsNotValidated(DomainError):
     """No list of signs is in force: the desk cannot take a request."""
 
@@ -38,6 +49,12 @@ class SignsNotValidated(DomainError):
 COPIED = (
     *("form_key", "channel", "profession", "speciality", "reason", "note", "age_band"),
     *("caller_name", "sms_allowed", "usual_doctor", "can_travel", "kind", "commune"),
+)
+
+# What two copies of one form say alike, beside the patient and the number to call back.
+SAID = (
+    *("channel", "profession", "speciality", "reason", "note", "age_band"),
+    *("caller_name", "can_travel", "kind", "commune"),
 )
 
 
@@ -110,12 +127,19 @@ def create_care_request(*, by: Actor, cpts: Cpts, intake: Intake) -> CareRequest
     """Take a request, or hand it to the 15 at once when a sign is ticked: then nothing is asked
     or kept but the number and the commune.
 
-    The same form sent twice gives the same request. Raises NotAllowed, SignsNotValidated,
+    The same form sent twice gives the same request; sent again with something else in it, a sign
+    goes to the 15 at once and the rest raises FormUsed. Raises NotAllowed, SignsNotValidated,
     OutOfHours, Incomplete, LikelyDouble.
     """
     phone = _check(by, cpts, intake)
     number = next_number(cpts)  # its lock also queues two copies of one form
-    sent_before = CareRequest.objects.filter(cpts=cpts, form_key=intake.form_key).first()
+    sent_before = _sent_before(cpts, intake)
+    if sent_before is not None and not _is_same_call(sent_before, intake, phone):
+        if intake.red_flag is None:
+            raise FormUsed(sent_before.number)
+        key = uuid.uuid5(uuid.NAMESPACE_OID, f"{intake.form_key} {intake.red_flag.pk} {phone}")
+        intake = replace(intake, form_key=str(key))
+        sent_before = _sent_before(cpts, intake)
     if sent_before is not None:
         return sent_before
     if intake.red_flag is not None:
@@ -167,6 +191,32 @@ def _tell_call(care_request: CareRequest, intake: Intake, by: Actor) -> None:
         _hand_over(care_request, intake.red_flag, by)
     if care_request.agreement_at:
         tell(care_request, EventKind.AGREEMENT, _agreement_text(care_request), by=by)
+
+
+def _sent_before(cpts: Cpts, intake: Intake) -> CareRequest | None:
+    return (
+        CareRequest.objects.filter(cpts=cpts, form_key=intake.form_key)
+        .select_related("resident")
+        .first()
+    )
+
+
+def _is_same_call(before: CareRequest, intake: Intake, phone: str) -> bool:
+    """A double click says the same thing twice; a page brought back by « précédent » may not."""
+    if intake.red_flag is not None:
+        intake = _urgent(intake)
+        if not HandOver.objects.filter(care_request=before, red_flag=intake.red_flag).exists():
+            return False
+    if before.phone not in {"", phone}:  # no longer kept once the 15 took over
+        return False
+    if before.resident is not None and intake.resident is None:
+        names = (before.resident.family_name, before.resident.given_name)
+        typed = (intake.family_name, intake.given_name)
+        if intake.family_name and tuple(map(fold, names)) != tuple(map(fold, typed)):
+            return False
+    elif intake.resident is not None and before.resident_id != intake.resident.pk:
+        return False
+    return all(getattr(before, name) == getattr(intake, name) for name in SAID)
 
 
 def _urgent(intake: Intake) -> Intake:

@@ -243,6 +243,9 @@ def new(request):
             raise
         except DomainError as error:
             form.add_error(None, str(error))
+            if isinstance(error, actions.FormUsed):
+                form.data = form.data.copy()
+                form.data["form_key"] = str(uuid.uuid4())
         else:
             return on_board(request, care_request)
     journal.record_read(
