@@ -1,0 +1,194 @@
+"""Make the pictures of the guide and of the README again, from a running demonstration.
+
+    python docs/guide/shots.py http://127.0.0.1:8000
+
+It does what the guide says, as each role in turn, on the fictitious people of the demonstration;
+start from a fresh one. Needs the test requirements (playwright) and Chromium.
+"""
+
+import base64
+import re
+import shutil
+import struct
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+from playwright.sync_api import Browser, Page, sync_playwright
+
+HERE = Path(__file__).parent
+DESK = {"width": 1440, "height": 900}
+PHONE = {"width": 390, "height": 844}
+CPTS = "/c/centre-saone-et-loire/"
+CALL_BACK = "03 53 01 42 42"  # a range reserved for fiction
+SHIFTS = np.array([16, 8, 0])  # of red, green, blue in one number
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--lang=fr-FR", "--force-color-profile=srgb"]
+
+
+def main(site: str) -> None:
+    with sync_playwright() as play:
+        chromium = shutil.which("chromium") or shutil.which("google-chrome")
+        browser = play.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        tour = Tour(browser, site.rstrip("/"))
+        desk = tour.desk()
+        tour.administration()
+        tour.professional(desk)
+        tour.secretary()
+        tour.coordination()
+        tour.data_protection()
+        browser.close()
+
+
+class Tour:
+    def __init__(self, browser: Browser, site: str) -> None:
+        self.browser, self.site = browser, site
+        self.link = self.doctor = ""
+
+    def open(self, person: str = "", size: dict[str, int] = DESK) -> Page:
+        """A window of its own; one click on the demonstration's door as `person`."""
+        context = self.browser.new_context(
+            viewport=size, locale="fr-FR", timezone_id="Europe/Paris", color_scheme="light"
+        )
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        if person:
+            page.goto(f"{self.site}/demo/")
+            page.get_by_role("button", name=re.compile(person)).first.click()
+            page.wait_for_url(re.compile(r"/c/"))
+        return page
+
+    def go(self, page: Page, path: str) -> None:
+        page.goto(f"{self.site}{CPTS}{path}")
+
+    def desk(self) -> Page:
+        """A call is written down, then proposed."""
+        page = self.open("Malo Standard")
+        page.wait_for_selector(".pro")
+        shoot(page, "../img/board")
+        page.get_by_role("link", name="Nouvelle", exact=True).click()
+        page.wait_for_url(re.compile("nouvelle"))
+        if page.get_by_label(re.compile("J'ai lu la consigne")).count():
+            page.get_by_label(re.compile("J'ai lu la consigne")).check()
+        shoot(page, "demande")
+        page.get_by_label("Aucun de ces signes").check()
+        page.get_by_label("Téléphone à rappeler").fill(CALL_BACK)
+        page.get_by_label("Commune du patient").select_option(label="Montceau-les-Mines")
+        page.get_by_label("Motif").select_option("back_pain")
+        page.get_by_text("Adulte (16 à 69 ans)").click()
+        page.get_by_text("Le reste, si vous l'avez").click()
+        page.get_by_label("Nom du patient").fill("Essai-Fictif")
+        page.get_by_label("Accord oral de mise en relation").select_option("patient")
+        page.get_by_role("button", name="Enregistrer et chercher").click()
+        page.wait_for_url(re.compile(r"\?demande=\d+$"))
+        page.wait_for_selector(".slot.ask")
+        first = page.locator(".pro", has=page.locator(".slot.ask")).first
+        self.doctor = first.locator("b").first.inner_text()
+        first.locator(".slot.ask").first.click()
+        page.wait_for_selector(".prop")
+        shoot(page, "proposee")
+        return page
+
+    def administration(self) -> None:
+        page = self.open("Ariane Administration")
+        self.go(page, "envois/")
+        shoot(page, "envois")
+        found = re.search(r"/r/\S+/", page.locator("main").inner_text())
+        assert found, "no link in the outbox"
+        self.link = found.group(0)
+        self.go(page, "roles/")
+        shoot(page, "roles")
+
+    def professional(self, desk: Page) -> None:
+        """The link first; then signed in, once accepted."""
+        page = self.open(size=PHONE)
+        page.goto(self.site + self.link)
+        shoot(page, "lien")
+        page.get_by_role("button", name="Accepter").click()
+        page.get_by_text("Acceptée, merci").wait_for()
+        desk.locator(".cur").get_by_role("button", name="informé", exact=True).wait_for()
+        shoot(desk, "acceptee")
+        page = self.open("Professionnel de santé.*Alix Coquelicot", PHONE)
+        shoot(page, "journee")
+        self.go(page, "disponibilites/visibilite/")
+        shoot(page, "visibilite")
+
+    def secretary(self) -> None:
+        page = self.open("Célestin Secrétariat")
+        self.go(page, "disponibilites/")
+        shoot(page, "semaine")
+
+    def coordination(self) -> None:
+        page = self.open("Nour Coordination")
+        self.go(page, "snp/suivi/")
+        shoot(page, "suivi")
+        self.go(page, "snp/reglages/")
+        shoot(page, "reglages")
+        self.go(page, "territoire/")
+        shoot(page, "territoire")
+
+    def data_protection(self) -> None:
+        page = self.open("Thémis")
+        self.go(page, "journal/")
+        shoot(page, "journal")
+
+
+def shoot(page: Page, name: str) -> None:
+    """One PNG of the window, written with a palette so that it stays light."""
+    page.evaluate("document.fonts.ready")
+    page.wait_for_timeout(400)
+    target = HERE / "img" / f"{name}.png" if "/" not in name else HERE / f"{name}.png"
+    target.parent.mkdir(exist_ok=True)
+    target.write_bytes(with_palette(pixels(page, page.screenshot())))
+    print(f"{target.name}: {target.stat().st_size // 1000} kB")
+
+
+READ = """async data => {
+  const image = await createImageBitmap(await (await fetch(data)).blob());
+  const canvas = new OffscreenCanvas(image.width, image.height);
+  const pen = canvas.getContext("2d");
+  pen.drawImage(image, 0, 0);
+  const bytes = pen.getImageData(0, 0, image.width, image.height).data;
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 32768)
+    text += String.fromCharCode(...bytes.subarray(at, at + 32768));
+  return [image.height, image.width, btoa(text)];
+}"""
+
+
+def pixels(page: Page, png: bytes) -> np.ndarray:
+    """Height × width × RGB of a picture, read by a blank window of the same browser."""
+    blank = page.context.new_page()
+    height, width, text = blank.evaluate(
+        READ, "data:image/png;base64," + base64.b64encode(png).decode()
+    )
+    blank.close()
+    rgba = np.frombuffer(base64.b64decode(text), np.uint8)
+    return rgba.reshape(height, width, 4)[:, :, :3]
+
+
+def with_palette(rgb: np.ndarray) -> bytes:
+    """The same picture in at most 256 colours: the most frequent, the others to their nearest."""
+    packed = (rgb.astype(np.int64) << SHIFTS).sum(axis=2)
+    colours, inverse, counts = np.unique(packed, return_inverse=True, return_counts=True)
+    kept = colours[np.argsort(-counts, kind="stable")[:256]]
+    every, palette = (each[:, None] >> SHIFTS & 255 for each in (colours, kept))
+    nearest = np.concatenate(
+        [
+            ((part[:, None, :] - palette[None]) ** 2).sum(axis=2).argmin(axis=1)
+            for part in np.array_split(every, len(every) // 4096 + 1)
+        ]
+    )
+    rows = nearest[inverse].reshape(packed.shape).astype(np.uint8)
+    plain = np.hstack([np.zeros((len(rows), 1), np.uint8), rows]).tobytes()
+    header = struct.pack(">IIBBBBB", rows.shape[1], rows.shape[0], 8, 3, 0, 0, 0)
+    body = [(b"IHDR", header), (b"PLTE", palette.astype(np.uint8).tobytes())]
+    body += [(b"IDAT", zlib.compress(plain, 9)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in body
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8000")
