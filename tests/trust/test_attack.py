@@ -97,3 +97,32 @@ def test_a_second_patient_on_a_form_brought_back_is_not_the_first(board):
     board.post(NEW, CALL | {"family_name": "Mirabelle", "given_name": "Alix"})
     answer = board.post(NEW, CALL | {"family_name": "Mirabelle", "given_name": "Basile"})
     assert answer.status_code == 422 and CareRequest.objects.count() == 1
+
+
+def test_a_number_too_long_for_a_column_is_nobody(board):
+    """SQLite and int() both refuse some: neither may break the board."""
+    board.post(NEW, CALL)
+    care_request = CareRequest.objects.get()
+    for text in ("9" * 19, "9" * 30, "9" * 5000, "٣", "²", "-1", "1\x00"):
+        assert board.get("/c/vallee/snp/", {"demande": text}).status_code == 200
+        answer = board.post(f"/c/vallee/snp/{care_request.pk}/proposer/", {"slot": text})
+        assert answer.status_code in {302, 404}
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [("reglages/", 403), ("999/fil/", 404), ("999/prendre/", 404), ("inconnu/", 404)],
+)
+def test_a_refusal_is_not_kept_by_the_browser(board, address, status):
+    """It names the person signed in."""
+    answer = board.get(f"/c/vallee/snp/{address}")
+    assert (answer.status_code, "no-store" in answer.headers["Cache-Control"]) == (status, True)
+
+
+def test_the_address_of_a_button_opened_as_a_page_says_so(board):
+    """After a session ended, the log-in leads back to it."""
+    board.post(NEW, CALL)
+    answer = board.get(f"/c/vallee/snp/{CareRequest.objects.get().pk}/prendre/")
+    assert answer.status_code == 405 and answer.headers["Allow"] == "POST"
+    assert "no-store" in answer.headers["Cache-Control"]
+    assert "Rien n&#39;a été fait" in answer.content.decode()

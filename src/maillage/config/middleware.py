@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from django.conf import settings
 from django.http import Http404
 from django.utils import timezone
+from django.utils.cache import add_never_cache_headers
 from django_scopes import scope
 
 from maillage.accounts import queries
@@ -22,6 +23,9 @@ class SecurityHeaders:
         response.headers.setdefault(
             "Permissions-Policy", "camera=(), microphone=(), geolocation=(), payment=()"
         )
+        # Refusals and redirections too: they name the person and what was asked for.
+        if "Cache-Control" not in response.headers:
+            add_never_cache_headers(response)
         return response
 
 

@@ -64,7 +64,7 @@ def page(
             if permissions and not any(request.actor.may(p, request.cpts) for p in permissions):
                 raise NotAllowed("Votre rôle dans cette CPTS ne donne pas accès à cette page.")
             if request.method not in allowed:
-                return HttpResponseNotAllowed(allowed)
+                return _not_allowed(request, allowed)
             response = view(request, *args, **kwargs)
             if access is not Access.PUBLIC:
                 add_never_cache_headers(response)
@@ -76,6 +76,20 @@ def page(
         return wrapped
 
     return decorate
+
+
+def _not_allowed(request: HttpRequest, allowed: tuple[str, ...]) -> HttpResponse:
+    """The address of a button opened as a page (after a log-in, from the history): say it."""
+    response = HttpResponseNotAllowed(allowed)
+    if request.method == "GET":
+        context = {
+            "title": "Rien n'a été fait",
+            "message": "Cette adresse ne s'ouvre pas : elle attend le bouton d'une page. "
+            "Revenez à l'accueil, puis recommencez.",
+            "back": "",
+        }
+        response.content = render(request, "kernel/error.html", context, using="jinja2").content
+    return response
 
 
 def is_fragment(request: HttpRequest) -> bool:

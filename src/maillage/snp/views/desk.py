@@ -50,6 +50,11 @@ def on_board(request, care_request=None) -> HttpResponse:
     return redirect(f"{url}?demande={care_request.pk}" if care_request else url)
 
 
+def id_of(text: str) -> int | None:
+    """What may be the id of a row; None for anything else, numbers too long for a column included."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
 def act(request, care_request, call, said: str = "") -> HttpResponse:
     """One call, then the board; an expected refusal is shown there, as a sentence."""
     try:
@@ -71,8 +76,7 @@ def board(request):
     since = request.GET.get("since")
     if is_fragment(request) and since and since == str(pulse.version(request.cpts.pk)):
         return HttpResponse(status=204)
-    wanted = request.GET.get("demande", "")
-    found = queries.board_of(request.cpts, selected=int(wanted) if wanted.isdecimal() else None)
+    found = queries.board_of(request.cpts, selected=id_of(request.GET.get("demande", "")))
     journal.record_read(
         "snp.board",
         by=request.actor,
@@ -359,8 +363,8 @@ def take(request, care_request):
 
 @page(Permission.SNP_DESK, of=CareRequest, methods=("POST",))
 def propose(request, care_request):
-    wanted = request.POST.get("slot", "")
-    if not wanted.isdecimal():
+    wanted = id_of(request.POST.get("slot", ""))
+    if wanted is None:
         messages.error(request, "Choisissez un créneau.")
         return on_board(request, care_request)
     slots = Slot.objects.given_to(request.cpts).select_related("place__commune")
