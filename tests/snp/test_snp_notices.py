@@ -113,8 +113,9 @@ def test_the_patient_reads_day_hour_and_street_address(desk):
     assert (case.care_request.status, case.care_request.inform_state) == ("accepted", "attempted")
 
 
-def test_a_second_sms_is_a_second_notice(desk):
+def test_a_second_sms_is_a_second_notice(desk, clock):
     case, _ = sent_to_patient(desk)
+    clock.move(minutes=1)
     actions.inform_patient(by=desk, care_request=case.care_request, means="sms", result="sent")
     assert Notice.objects.count() == 2
 

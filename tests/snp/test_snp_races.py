@@ -1,6 +1,7 @@
 """Two people at the same instant, on the row locks of PostgreSQL: one wins, the other reads why."""
 
 import threading
+from functools import partial
 
 import pytest
 from django.db import connection
@@ -128,6 +129,17 @@ def test_one_form_posted_twice_at_once_is_one_request(desk, cpts):
     call = lambda: actions.create_care_request(by=desk, cpts=cpts, intake=intake)  # noqa: E731
     first, second = together(cpts, call, call)
     assert first == second and CareRequest.objects.count() == 1
+
+
+def test_two_forms_at_once_are_two_numbers(desk, cpts):
+    make_request(desk)
+    calls = [
+        partial(actions.create_care_request, by=desk, cpts=cpts, intake=make_intake())
+        for _ in range(4)
+    ]
+    told = together(cpts, *calls)
+    assert sentences(told) == []
+    assert sorted(each.number for each in told) == [2, 3, 4, 5]
 
 
 def test_one_acceptance_clicked_twice_counts_once(desk, cpts):

@@ -504,10 +504,11 @@ def inform(desk, care_request, result, means="phone"):
     return actions.inform_patient(by=desk, care_request=care_request, means=means, result=result)
 
 
-def test_informing_has_its_own_states(desk):
+def test_informing_has_its_own_states(desk, clock):
     case = make_case(desk, "accepted")
     seen = []
     for result in ("no_answer", "no_answer", "unreachable", "refused", "reached"):
+        clock.move(minutes=1)
         done = inform(desk, case.care_request, result)
         seen.append((done.status, done.inform_state, bool(done.alert)))
     assert seen == [
