@@ -7,11 +7,12 @@ from allauth.account.models import EmailAddress
 from django.test import Client
 from django_scopes import scope, scopes_disabled
 
-from factories import MONTCEAU, make_desk
+from factories import MONTCEAU, make_case, make_desk
 from maillage.accounts.enums import Role
-from maillage.accounts.models import Seat
+from maillage.accounts.models import Notice, Seat
+from maillage.snp import actions
 from maillage.snp.models import CareRequest, HandOver, RedFlag
-from people import make_cpts, make_seat, make_user, sign_in
+from people import actor_as, make_cpts, make_seat, make_user, sign_in
 
 pytestmark = pytest.mark.django_db
 WANTED = "docteure@cabinet.example"
@@ -126,3 +127,17 @@ def test_the_address_of_a_button_opened_as_a_page_says_so(board):
     assert answer.status_code == 405 and answer.headers["Allow"] == "POST"
     assert "no-store" in answer.headers["Cache-Control"]
     assert "Rien n&#39;a été fait" in answer.content.decode()
+
+
+def test_a_double_click_tells_the_patient_once():
+    with scopes_disabled():
+        cpts = make_desk()
+    with scope(cpts=cpts):
+        desk = actor_as(cpts, Role.DISPATCHER)
+        case = make_case(desk, "accepted", sms_allowed=True, out_of_hours_seen=True)
+        for _ in range(2):
+            actions.inform_patient(
+                by=desk, care_request=case.care_request, means="sms", result="sent"
+            )
+        assert case.care_request.inform_attempts.count() == 1
+    assert Notice.objects.filter(key__contains=":patient:").count() == 1

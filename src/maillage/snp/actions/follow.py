@@ -1,5 +1,7 @@
 """Tell the patient, keep the outcome, end the case: never in silence."""
 
+import datetime as dt
+
 from django.db import transaction
 from django.utils import timezone
 
@@ -32,6 +34,7 @@ from maillage.snp.models import CareRequest, HandOver, InformAttempt, RedFlag
 from maillage.snp.queries import settings_of
 from maillage.snp.rules import can_record_outcome
 
+DOUBLE_CLICK = dt.timedelta(seconds=10)
 STATE_AFTER = {
     InformResult.REACHED: InformState.INFORMED,
     InformResult.SENT: InformState.ATTEMPTED,
@@ -45,9 +48,21 @@ ALERT_AFTER = {
 }
 
 
+def _said_twice(care_request: CareRequest, means: str, result: str, *, by: Actor) -> bool:
+    """The same try noted again at once by the same person: one click too many, not another try."""
+    last = care_request.inform_attempts.last()
+    return (
+        last is not None
+        and (last.means, last.result, last.by_seat_id) == (means, result, by.seat_id)
+        and timezone.now() - last.at < DOUBLE_CLICK
+    )
+
+
 @transaction.atomic
 def inform_patient(*, by: Actor, care_request: CareRequest, means: str, result: str) -> CareRequest:
     """Note a try at telling the patient. An SMS is queued here, on a number it may go to.
+
+    A double click counts once.
 
     Raises NotAllowed, InvalidTransition, Incomplete.
     """
@@ -61,6 +76,8 @@ def inform_patient(*, by: Actor, care_request: CareRequest, means: str, result: 
         raise TooLate("Aucun rendez-vous n'est accepté : il n'y a rien à annoncer au patient.")
     if means not in InformMeans.values or result not in InformResult.values:
         raise Incomplete("Indiquez le moyen et le résultat.")
+    if _said_twice(care_request, means, result, by=by):
+        return care_request
     if result == InformResult.SENT:
         if means != InformMeans.SMS:
             raise Incomplete("« SMS envoyé » va avec le moyen SMS.")
