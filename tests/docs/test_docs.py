@@ -13,8 +13,6 @@ from django.apps import apps
 from django.core.management import CommandError, get_commands, load_command_class
 from django.urls import Resolver404, resolve
 from django.utils import timezone
-from maillage.territory.actions import load_extract
-from maillage.territory.gateway import read_extract
 from tests.conftest import ROOT
 
 from maillage.__main__ import PAIRS
@@ -23,6 +21,8 @@ from maillage.accounts.models import Notice, Seat
 from maillage.accounts.rules import SYSTEM
 from maillage.availability.enums import BookingState
 from maillage.snp.enums import CareRequestStatus
+from maillage.territory.actions import load_extract
+from maillage.territory.gateway import read_extract
 
 GUIDE = ROOT / "docs/guide"
 PAGES = sorted(
