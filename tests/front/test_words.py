@@ -6,8 +6,8 @@ from types import SimpleNamespace as Row
 import pytest
 from django.utils import timezone
 
-from maillage.config import jinja
 from maillage.kernel import pins
+from maillage.kernel import words as said
 
 NBSP = "\u00a0"
 
@@ -21,12 +21,12 @@ def plain(text):
     [(94159, 0, "94 159"), (12, 0, "12"), (3.44, 1, "3,4"), (1234.5, 1, "1 234,5"), (0, 0, "0")],
 )
 def test_numbers(value, digits, words):
-    assert plain(jinja.number(value, digits)) == words
-    assert " " not in jinja.number(value, digits)
+    assert plain(said.number(value, digits)) == words
+    assert " " not in said.number(value, digits)
 
 
 def test_an_unknown_number_is_a_dash():
-    assert jinja.number(None) == "–"
+    assert said.number(None) == "–"
 
 
 @pytest.mark.parametrize(
@@ -35,44 +35,44 @@ def test_an_unknown_number_is_a_dash():
     + [(2879, "47 h 59"), (2880, "2 j")],
 )
 def test_durations(minutes, words):
-    assert plain(jinja.duration(minutes)) == words
-    assert plain(jinja.duration(dt.timedelta(minutes=minutes))) == words
+    assert plain(said.duration(minutes)) == words
+    assert plain(said.duration(dt.timedelta(minutes=minutes))) == words
 
 
 def test_a_clock_is_read_in_the_zone_of_the_cpts():
     at = dt.datetime(2026, 11, 23, 13, 20, tzinfo=dt.UTC)
     with timezone.override("Europe/Paris"):
-        assert plain(jinja.clock(at)) == "14 h 20"
-        assert jinja.iso(at) == "2026-11-23T14:20:00+01:00"
+        assert plain(said.clock(at)) == "14 h 20"
+        assert said.iso(at) == "2026-11-23T14:20:00+01:00"
     with timezone.override("America/Guadeloupe"):
-        assert plain(jinja.clock(at)) == "9 h 20"
+        assert plain(said.clock(at)) == "9 h 20"
 
 
 def test_near_days_have_names():
     today = timezone.localdate()
-    names = [jinja.day(today + dt.timedelta(days=n)) for n in (-1, 0, 1)]
+    names = [said.day(today + dt.timedelta(days=n)) for n in (-1, 0, 1)]
     assert names == ["hier", "aujourd'hui", "demain"]
 
 
 def test_far_days_are_dated():
-    assert plain(jinja.day(dt.date(2020, 3, 1))) == "dim. 1 mars 2020"
-    assert jinja.full_date(dt.date(2026, 11, 23)) == "lundi 23 novembre 2026"
+    assert plain(said.day(dt.date(2020, 3, 1))) == "dim. 1 mars 2020"
+    assert said.full_date(dt.date(2026, 11, 23)) == "lundi 23 novembre 2026"
 
 
 def test_past_and_future():
     now = timezone.now()
-    assert jinja.ago(now) == "à l'instant"
-    assert plain(jinja.ago(now - dt.timedelta(minutes=35, seconds=5))) == "il y a 35 min"
-    assert plain(jinja.ago(now + dt.timedelta(minutes=35, seconds=5))) == "dans 35 min"
+    assert said.ago(now) == "à l'instant"
+    assert plain(said.ago(now - dt.timedelta(minutes=35, seconds=5))) == "il y a 35 min"
+    assert plain(said.ago(now + dt.timedelta(minutes=35, seconds=5))) == "dans 35 min"
 
 
 def test_plurals():
-    assert [plain(jinja.plural(n, "demande")) for n in (0, 1, 2)] == [
+    assert [plain(said.plural(n, "demande")) for n in (0, 1, 2)] == [
         "0 demande",
         "1 demande",
         "2 demandes",
     ]
-    assert plain(jinja.plural(2, "écarté, vu", "écartés, vus")) == "2 écartés, vus"
+    assert plain(said.plural(2, "écarté, vu", "écartés, vus")) == "2 écartés, vus"
 
 
 def pin(kind, x=100, y=100, **more):

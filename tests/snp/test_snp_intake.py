@@ -13,6 +13,7 @@ from factories import (
     make_doctor,
     make_intake,
     make_request,
+    set_desk,
     validate_signs,
 )
 from maillage.accounts.enums import Role
@@ -327,7 +328,7 @@ def test_settings_are_dated_and_the_past_stays(desk, cpts, clock):
     new = actions.set_desk(by=coordinator, hours=[(0, 480, 720), (0, 780, 1080)], **given)
     assert queries.settings_of(cpts) == new and new.set_by_id == coordinator.seat_id
     assert queries.settings_of(cpts, now - dt.timedelta(seconds=1)) == old
-    assert queries.desk_text(new) == "lundi 8\u00a0h–12\u00a0h, lundi 13\u00a0h–18\u00a0h"
+    assert queries.desk_text(new) == "lundi 8\u00a0h–12\u00a0h et 13\u00a0h–18\u00a0h"
     with pytest.raises(actions.BadSettings, match="se chevauchent"):
         actions.set_desk(by=coordinator, hours=[(0, 480, 720), (0, 700, 1080)], **given)
     with pytest.raises(NotAllowed, match="Seul le coordinateur"):
@@ -371,3 +372,21 @@ def test_the_neighbours_requests_are_elsewhere(desk, cpts, neighbour):
     assert other.number == mine.number == 1
     assert set(CareRequest.objects.visible_to(desk)) == {mine}
     assert queries.board_of(cpts, selected=other.pk).current is None
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [
+        ((0, 1, 2, 3, 4), "lundi à vendredi"),
+        ((0, 1), "lundi et mardi"),
+        ((5,), "samedi"),
+        ((0, 2), "lundi 8 h–20 h, mercredi"),
+    ],
+)
+def test_hours_are_told_by_runs_of_days(cpts, days, words):
+    settings = set_desk(cpts)
+    settings.hours.all().delete()
+    for day in days:
+        settings.hours.create(cpts=cpts, weekday=day, opens_minute=480, closes_minute=1200)
+    text = queries.desk_text(settings).replace("\u00a0", " ")
+    assert text == f"{words} 8 h–20 h"

@@ -1,6 +1,5 @@
 """Pages are Jinja2: the environment, what every page knows (`frame`), how a form field is drawn."""
 
-import datetime as dt
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,111 +18,9 @@ from markupsafe import Markup
 
 import maillage
 from maillage.config.typography import FrenchSpaces
-from maillage.kernel import instance, pins
-from maillage.kernel.identifiers import format_phone
+from maillage.kernel import instance, pins, words
 from maillage.kernel.pages import is_fragment
 from maillage.kernel.permissions import Permission
-
-NBSP = "\u00a0"
-WEEKDAYS = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
-MONTHS = (
-    *("janvier", "février", "mars", "avril", "mai", "juin"),
-    *("juillet", "août", "septembre", "octobre", "novembre", "décembre"),
-)
-SHORT_MONTHS = (
-    *("janv.", "févr.", "mars", "avr.", "mai", "juin"),
-    *("juil.", "août", "sept.", "oct.", "nov.", "déc."),
-)
-
-
-# Words for numbers, times and telephones. Aware datetimes are told in the current time zone, which
-# is the one of the CPTS while its pages are drawn.
-
-
-def number(value: float | None, digits: int = 0) -> str:
-    """As "94 159" or "3,4"; a dash when unknown. The font has no narrow space, so U+00A0."""
-    if value is None:
-        return "–"
-    return f"{value:,.{digits}f}".replace(",", NBSP).replace(".", ",")
-
-
-def phone(digits: str) -> str:
-    return format_phone(digits)
-
-
-def _local(value: dt.datetime | dt.time) -> dt.datetime | dt.time:
-    return timezone.localtime(value) if isinstance(value, dt.datetime) else value
-
-
-def clock(value: dt.datetime | dt.time) -> str:
-    """As "14 h 20"."""
-    local = _local(value)
-    return f"{local.hour}{NBSP}h{NBSP}{local.minute:02}"
-
-
-def _day_of(value: dt.date) -> dt.date:
-    return timezone.localtime(value).date() if isinstance(value, dt.datetime) else value
-
-
-def day(value: dt.date) -> str:
-    """As "aujourd'hui", "demain", "hier", else "lun. 23 nov." (and the year when it is another)."""
-    date, today = _day_of(value), timezone.localdate()
-    near = {-1: "hier", 0: "aujourd'hui", 1: "demain"}.get((date - today).days)
-    if near:
-        return near
-    text = f"{WEEKDAYS[date.weekday()][:3]}. {date.day}{NBSP}{SHORT_MONTHS[date.month - 1]}"
-    return text if date.year == today.year else f"{text}{NBSP}{date.year}"
-
-
-def full_date(value: dt.date) -> str:
-    """As "lundi 23 novembre 2026"."""
-    date = _day_of(value)
-    return f"{WEEKDAYS[date.weekday()]} {date.day} {MONTHS[date.month - 1]} {date.year}"
-
-
-def moment(value: dt.datetime) -> str:
-    """As "14 h 20" today, else "demain 14 h 20", "lun. 23 nov. 14 h 20"."""
-    if _day_of(value) == timezone.localdate():
-        return clock(value)
-    return f"{day(value)} {clock(value)}"
-
-
-def duration(value: dt.timedelta | float) -> str:
-    """Minutes or a timedelta as "35 min", "2 h 05", "3 j"."""
-    seconds = value.total_seconds() if isinstance(value, dt.timedelta) else value * 60
-    minutes = max(0, int(seconds // 60))
-    if minutes < 1:
-        return f"<{NBSP}1{NBSP}min"
-    if minutes < 60:
-        return f"{minutes}{NBSP}min"
-    if minutes < 48 * 60:
-        return f"{minutes // 60}{NBSP}h{NBSP}{minutes % 60:02}"
-    return f"{minutes // (24 * 60)}{NBSP}j"
-
-
-def since(value: dt.datetime) -> str:
-    """Time elapsed: "47 min"."""
-    return duration(timezone.now() - value)
-
-
-def ago(value: dt.datetime) -> str:
-    """As "il y a 35 min", "dans 35 min", "à l'instant"."""
-    gap = timezone.now() - value
-    if abs(gap) < dt.timedelta(minutes=1):
-        return "à l'instant"
-    return f"dans {duration(-gap)}" if gap < dt.timedelta(0) else f"il y a {duration(gap)}"
-
-
-def iso(value: dt.date) -> str:
-    """For the `datetime` attribute of a `<time>`, to the second."""
-    if isinstance(value, dt.datetime):
-        return timezone.localtime(value).isoformat(timespec="seconds")
-    return value.isoformat()
-
-
-def plural(count: int, one: str, many: str = "") -> str:
-    """As "1 demande", "3 demandes", "0 demande"."""
-    return f"{number(count)}{NBSP}{one if abs(count) < 2 else many or one + 's'}"
 
 
 @lru_cache(maxsize=512)
@@ -147,7 +44,8 @@ def environment(**options) -> Environment:
     env.filters |= {
         each.__name__: each
         for each in (
-            *(number, phone, clock, day, full_date, moment, duration, since, ago, iso, plural),
+            *(words.number, words.phone, words.clock, words.day, words.full_date, words.moment),
+            *(words.duration, words.since, words.ago, words.iso, words.plural),
             *(pins.spread, pins.names),
         )
     }

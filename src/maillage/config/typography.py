@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
 
-NBSP = "\u00a0"
+from maillage.kernel.words import NBSP
+
 BEFORE = re.compile(r"(?:(?<=\S)|^) (?=[:;?!»](?:\s|[<.,)»\"]|$))")
 AFTER = re.compile(r"« (?=\S)")
 

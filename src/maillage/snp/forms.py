@@ -2,6 +2,7 @@ from django import forms
 
 from maillage.directory.enums import CareKind, Profession
 from maillage.kernel.identifiers import phone_digits
+from maillage.kernel.words import WEEKDAYS
 from maillage.snp.enums import (
     AgeBand,
     AgreementGiver,
@@ -288,9 +289,6 @@ class RedFlagForm(forms.Form):
     validated_on = forms.DateField(
         label="Validée le", widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
     )
-
-
-WEEKDAYS = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
 
 
 def write_hours(hours) -> str:

@@ -20,12 +20,10 @@ from maillage.snp.queries.ranking import (
 )
 from maillage.snp.queries.words import (
     appointment_text,
-    day_text,
     proposal_link,
     proposal_token,
     read_token,
     slot_text,
-    time_text,
 )
 
 __all__ = [
@@ -35,7 +33,6 @@ __all__ = [
     "appointment_text",
     "board_of",
     "candidate_for",
-    "day_text",
     "desk_is_open",
     "desk_text",
     "due_proposals",
@@ -51,7 +48,6 @@ __all__ = [
     "settings_of",
     "silent_outcomes",
     "slot_text",
-    "time_text",
     "to_do_for",
     "wanted_kinds",
 ]

@@ -9,10 +9,9 @@ from django.utils import timezone
 
 from maillage.kernel.errors import DomainError
 from maillage.kernel.models import Pulse
+from maillage.kernel.words import WEEKDAYS
 from maillage.snp.models import DeskSettings, RedFlagList
 from maillage.territory.models import Cpts
-
-WEEKDAYS = ("lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche")
 
 
 class DeskNotSet(DomainError):
@@ -69,8 +68,20 @@ def _hour(minute: int) -> str:
 
 
 def desk_text(settings: DeskSettings) -> str:
-    """Opening hours in one sentence: "lundi 8 h–20 h, mardi 8 h–20 h…"."""
-    return ", ".join(
-        f"{WEEKDAYS[hours.weekday]} {_hour(hours.opens_minute)}–{_hour(hours.closes_minute)}"
-        for hours in settings.hours.all()
-    )
+    """Opening hours in one sentence: "lundi à vendredi 8 h–20 h, samedi 8 h–12 h"."""
+    by_day: dict[int, str] = {}
+    for hours in settings.hours.all():
+        span = f"{_hour(hours.opens_minute)}–{_hour(hours.closes_minute)}"
+        by_day[hours.weekday] = " et ".join(filter(None, [by_day.get(hours.weekday), span]))
+    runs: list[list[int]] = []
+    for weekday in sorted(by_day):
+        if runs and weekday == runs[-1][-1] + 1 and by_day[weekday] == by_day[runs[-1][0]]:
+            runs[-1].append(weekday)
+        else:
+            runs.append([weekday])
+    return ", ".join(f"{_days(run)} {by_day[run[0]]}" for run in runs)
+
+
+def _days(run: list[int]) -> str:
+    first, last = WEEKDAYS[run[0]], WEEKDAYS[run[-1]]
+    return {1: first, 2: f"{first} et {last}"}.get(len(run), f"{first} à {last}")

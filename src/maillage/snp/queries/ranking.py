@@ -17,10 +17,11 @@ from maillage.availability.queries import slots_for_desk
 from maillage.compute import ranking
 from maillage.directory.enums import CareKind, Profession
 from maillage.directory.models import Place, Professional
+from maillage.kernel.words import day
 from maillage.snp.enums import GENERAL_CARE, AgeBand, ProposalState
 from maillage.snp.models import CareRequest, DeskSettings, Proposal
 from maillage.snp.queries.desk import settings_of
-from maillage.snp.queries.words import day_text, hours_text
+from maillage.snp.queries.words import hours_text
 from maillage.territory import queries as territory
 from maillage.territory.enums import zone_of
 
@@ -334,9 +335,9 @@ def _slot(slot: tuple, now: dt.datetime) -> OfferedSlot:
     _, pk, starts_at, ends_at, is_window, kind, mode, places_left, insee, _ = slot
     zone = ZoneInfo(zone_of(insee))
     label = hours_text(starts_at, ends_at, is_window, zone)
-    day = day_text(starts_at, zone, now)
-    if day != "aujourd'hui":
-        label = f"{day} {label}"
+    on = day(starts_at, zone, now)
+    if on != "aujourd'hui":
+        label = f"{on} {label}"
     return OfferedSlot(id=pk, label=label, mode=mode, kind=kind, places_left=places_left)
 
 
