@@ -1,5 +1,6 @@
 """Attacks tried by hand on the running platform, kept so that they stay refused."""
 
+import datetime as dt
 import re
 
 import pytest
@@ -7,9 +8,10 @@ from allauth.account.models import EmailAddress
 from django.test import Client
 from django_scopes import scope, scopes_disabled
 
-from factories import MONTCEAU, make_case, make_desk
+from factories import MONTCEAU, VALUES, make_case, make_desk, make_doctor, professional_actor
 from maillage.accounts.enums import Role
 from maillage.accounts.models import Notice, Seat
+from maillage.residents.models import Resident
 from maillage.snp import actions
 from maillage.snp.models import CareRequest, HandOver, RedFlag
 from people import actor_as, make_cpts, make_seat, make_user, sign_in
@@ -48,13 +50,18 @@ def test_nobody_takes_the_address_of_somebody_to_be_invited(client, steps):
 
 
 @pytest.fixture
-def board(client):
-    """A desk at its board, and its CPTS."""
+def cpts_of_desk():
     with scopes_disabled():
         cpts = make_desk()
-    sign_in(client, cpts, Role.DISPATCHER)
     with scope(cpts=cpts):
-        yield client
+        yield cpts
+
+
+@pytest.fixture
+def board(client, cpts_of_desk):
+    """A dispatcher at their board."""
+    sign_in(client, cpts_of_desk, Role.DISPATCHER)
+    return client
 
 
 CALL = {
@@ -141,3 +148,60 @@ def test_a_double_click_tells_the_patient_once():
             )
         assert case.care_request.inform_attempts.count() == 1
     assert Notice.objects.filter(key__contains=":patient:").count() == 1
+
+
+LONG_MAIL = f"a@{'b' * 60}.{'c' * 60}.{'d' * 60}.{'e' * 60}.{'f' * 20}.example"
+
+
+def test_what_does_not_fit_a_column_is_refused_with_a_sentence(board):
+    """SQLite would keep it; PostgreSQL would break the page."""
+    assert 254 < len(LONG_MAIL) < 320
+    named = {"family_name": "Mirabelle", "birth_date": "1980-01-01"}
+    address = "/c/vallee/habitants/nouveau/"
+    assert board.post(address, named | {"email": LONG_MAIL}).status_code == 422
+    wide = named | {"family_name": "œ" * 80, "given_name": "œ" * 80}
+    assert board.post(address, wide).status_code == 302
+    found = board.post("/c/vallee/habitants/", wide)
+    assert "/c/vallee/habitants/" in found.content.decode() and found.status_code == 200
+    assert Resident.objects.get().name_birth_key.endswith("|1980-01-01")
+    for commune in ("\x00", "7\x00", "x" * 300):
+        assert board.post(NEW, CALL | named | {"commune": commune}).status_code == 422
+
+
+def test_an_administrator_invites_no_endless_address(client):
+    sign_in(client, make_cpts(), Role.ADMINISTRATOR)
+    asked = {"email": LONG_MAIL, "role": Role.READER}
+    assert client.post("/c/vallee/roles/inviter/", asked).status_code == 422
+
+
+def test_a_setting_that_would_break_every_board_is_refused(cpts_of_desk):
+    coordinator = actor_as(cpts_of_desk, Role.COORDINATOR)
+    for hours in (0, 24 * 14 + 1, 2_147_483_647):
+        with pytest.raises(actions.BadSettings, match="336 heures"):
+            actions.set_desk(
+                by=coordinator,
+                cpts=cpts_of_desk,
+                values=VALUES | {"search_hours": hours},
+                hours=[],
+                source="essai",
+            )
+    with pytest.raises(actions.BadSettings, match="200 caractères"):
+        actions.validate_red_flags(
+            by=coordinator,
+            cpts=cpts_of_desk,
+            labels=["a" * 201],
+            validated_by="Dr Exemple Fictif",
+            validated_on=dt.date(2026, 1, 5),
+        )
+
+
+def test_a_year_mistyped_in_an_absence_is_told(client):
+    with scopes_disabled():
+        cpts = make_desk()
+        actor = professional_actor(cpts, make_doctor(cpts))
+    client.force_login(actor.seat.user)
+    for first, last in (("0001-01-01", "2026-12-31"), ("2026-01-01", "9999-12-31")):
+        asked = {"from_on": first, "until_on": last, "reason": "away"}
+        answer = client.post("/c/vallee/disponibilites/absences/", asked)
+        assert answer.status_code == 422
+        assert "Vérifiez l&#39;année" in answer.content.decode()

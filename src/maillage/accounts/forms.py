@@ -9,7 +9,7 @@ def _day(label, **kwargs):
 
 
 class InviteForm(forms.Form):
-    email = forms.EmailField(label="Adresse électronique")
+    email = forms.EmailField(label="Adresse électronique", max_length=254)
     role = forms.ChoiceField(label="Rôle", choices=Role.choices)
     given_name = forms.CharField(label="Prénom", required=False, max_length=80)
     family_name = forms.CharField(label="Nom", required=False, max_length=80)

@@ -31,7 +31,14 @@ AUDIENCES = [
 
 
 class Day(forms.DateField):
+    """A day of a diary: a year mistyped (0026, 9999) is told, an instant can be made of the rest."""
+
     widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+
+    def validate(self, value):
+        super().validate(value)
+        if value and not 1900 <= value.year <= 2200:
+            raise forms.ValidationError("Vérifiez l'année de cette date.")
 
 
 class Hour(forms.TimeField):

@@ -85,7 +85,9 @@ class ProfessionalForm(forms.Form):
         max_length=30,
         widget=forms.TextInput(attrs={"type": "tel"}),
     )
-    email = forms.EmailField(label="Adresse électronique professionnelle", required=False)
+    email = forms.EmailField(
+        label="Adresse électronique professionnelle", required=False, max_length=254
+    )
     commune = forms.ChoiceField(label="Commune d'exercice")
     address = forms.CharField(label="Adresse du cabinet", required=False, max_length=200)
     age_from = forms.IntegerField(label="Reçoit à partir de (ans)", min_value=0, max_value=AGE_MAX)

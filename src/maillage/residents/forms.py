@@ -83,7 +83,7 @@ class SearchForm(IdentityForm):
 
 
 class ResidentForm(IdentityForm):
-    email = forms.EmailField(label="Adresse électronique", required=False)
+    email = forms.EmailField(label="Adresse électronique", required=False, max_length=254)
     usual_doctor = forms.ModelChoiceField(
         label="Médecin traitant", required=False, queryset=None, empty_label="non connu"
     )

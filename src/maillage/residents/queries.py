@@ -15,11 +15,17 @@ from maillage.residents.rules import can_keep_residents
 from maillage.territory.models import Commune, Cpts
 
 FOUND_MAX = 50
+KEY_MAX = 200  # folding may lengthen a name; the date or the commune comes last, so names are cut
 
 
 def phone_key(phone: str) -> str:
     """Key of a telephone number; empty when there is none or it is not one."""
     return phone_digits(phone) or ""
+
+
+def _key(family_name: str, given_name: str, last: str) -> str:
+    names = f"{fold(family_name)}|{fold(given_name)}"
+    return f"{names[: KEY_MAX - len(last) - 1]}|{last}"
 
 
 def name_birth_key(family_name: str, given_name: str, birth_date: dt.date | None) -> str:
@@ -29,13 +35,13 @@ def name_birth_key(family_name: str, given_name: str, birth_date: dt.date | None
     """
     if birth_date is None or not fold(family_name):
         return ""
-    return f"{fold(family_name)}|{fold(given_name)}|{birth_date.isoformat()}"
+    return _key(family_name, given_name, birth_date.isoformat())
 
 
 def name_commune_key(family_name: str, given_name: str, commune: Commune | None) -> str:
     if commune is None or not fold(family_name):
         return ""
-    return f"{fold(family_name)}|{fold(given_name)}|{commune.pk}"
+    return _key(family_name, given_name, commune.pk)
 
 
 def find(

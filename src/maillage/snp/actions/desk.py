@@ -7,12 +7,16 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from maillage.availability.enums import HORIZON_DAYS
 from maillage.kernel import journal, pulse
 from maillage.kernel.errors import DomainError, NotAllowed
 from maillage.kernel.permissions import Actor
 from maillage.snp.models import DeskHours, DeskSettings, RedFlag, RedFlagList
 from maillage.snp.rules import can_set_desk
 from maillage.territory.models import Cpts
+
+LABEL_MAX = 200
+SEARCH_HOURS_MAX = 24 * HORIZON_DAYS
 
 
 class BadSettings(DomainError):
@@ -40,6 +44,11 @@ def set_desk(
     for (day, _, closes), (next_day, opens, _) in zip(hours, hours[1:], strict=False):
         if day == next_day and opens < closes:
             raise BadSettings("Deux plages d'ouverture de la régulation se chevauchent.")
+    if not 1 <= values["search_hours"] <= SEARCH_HOURS_MAX:
+        raise BadSettings(
+            f"Un créneau se cherche dans les {SEARCH_HOURS_MAX} heures au plus "
+            f"({HORIZON_DAYS} jours), une au moins."
+        )
     settings = DeskSettings(
         cpts=cpts,
         valid_from=valid_from or timezone.now(),
@@ -76,6 +85,8 @@ def validate_red_flags(
     kept = list(dict.fromkeys(" ".join(label.split()) for label in labels if label.strip()))
     if not kept:
         raise BadSettings("La liste des signes d'alerte ne peut pas être vide.")
+    if any(len(label) > LABEL_MAX for label in kept):
+        raise BadSettings(f"Un signe d'alerte tient en {LABEL_MAX} caractères : un par ligne.")
     if not validated_by.strip():
         raise BadSettings("Indiquez le médecin de la CPTS qui a validé la liste.")
     flag_list = RedFlagList.objects.create(

@@ -16,6 +16,7 @@ from maillage.directory.enums import CareKind, Profession
 from maillage.directory.models import Professional
 from maillage.kernel import journal, pulse
 from maillage.kernel.errors import DomainError, NotAllowed
+from maillage.kernel.identifiers import is_insee
 from maillage.kernel.pages import is_fragment, page, render_page
 from maillage.kernel.permissions import Permission
 from maillage.residents import queries as residents
@@ -287,7 +288,7 @@ def likely_doubles(request, *, phone: str, commune: str) -> list[Resident]:
             family_name=data["family_name"],
             given_name=data.get("given_name", ""),
             birth_date=parse_date_or_none(data.get("birth_date", "")),
-            commune=Commune.objects.filter(pk=commune).first(),
+            commune=Commune.objects.filter(pk=commune).first() if is_insee(commune) else None,
         )
     )
 
