@@ -1,6 +1,7 @@
 """Attacks tried by hand on the running platform, kept so that they stay refused."""
 
 import datetime as dt
+import logging
 import re
 
 import pytest
@@ -14,6 +15,7 @@ from maillage.accounts.models import Notice, Seat
 from maillage.residents.models import Resident
 from maillage.snp import actions
 from maillage.snp.models import CareRequest, HandOver, RedFlag
+from maillage.snp.queries import proposal_token
 from people import actor_as, make_cpts, make_seat, make_user, sign_in
 
 pytestmark = pytest.mark.django_db
@@ -205,3 +207,19 @@ def test_a_year_mistyped_in_an_absence_is_told(client):
         answer = client.post("/c/vallee/disponibilites/absences/", asked)
         assert answer.status_code == 422
         assert "Vérifiez l&#39;année" in answer.content.decode()
+
+
+def test_the_log_never_holds_a_signed_link(cpts_of_desk, caplog):
+    """A refused form or a scanner's OPTIONS is told in the log, without what would let one act."""
+    desk = actor_as(cpts_of_desk, Role.DISPATCHER)
+    case = make_case(desk, "proposed", out_of_hours_seen=True)
+    token = proposal_token(case.proposal)
+    visitor = Client(enforce_csrf_checks=True)
+    assert visitor.post(f"/r/{token}/", {"answer": "accept"}).status_code == 403
+    assert visitor.options(f"/r/{token}/").status_code == 405
+    assert visitor.get(f"/r/{token}x/").status_code == 410
+    assert visitor.post("/compte/password/reset/key/1-secret/").status_code == 403
+    console = logging.getLogger().handlers[0]
+    told = [console.format(each) for each in caplog.records if console.filter(each)]
+    assert len(told) == 4 and all("/…" in line for line in told)
+    assert not any(token[:20] in line or "secret" in line for line in told)

@@ -1,6 +1,8 @@
 """One settings file; the environment decides. Every variable is read here and nowhere else."""
 
+import logging
 import os
+import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -192,9 +194,18 @@ SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE
 SECURE_HSTS_PRELOAD = SECURE
 
+
+def hide_links(record: logging.LogRecord) -> bool:
+    """A signed link acts for whoever holds it: the log says where, never with what."""
+    record.msg = re.sub(r"/(r|key)/[^/\s]+", r"/\1/…", record.getMessage())
+    record.args = ()
+    return True
+
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "filters": {"links": {"()": "django.utils.log.CallbackFilter", "callback": hide_links}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "filters": ["links"]}},
     "root": {"handlers": ["console"], "level": "WARNING"},
 }
