@@ -17,9 +17,11 @@ from factories import (
     set_desk,
 )
 from maillage.accounts.enums import Role
+from maillage.accounts.models import Notice
 from maillage.accounts.rules import SYSTEM, LinkActor
 from maillage.availability.actions import SlotClosed, SlotFull, add_absence, take_place
 from maillage.availability.models import Absence, Booking, CptsVisibility
+from maillage.directory.models import Professional
 from maillage.kernel import pulse
 from maillage.kernel.errors import DomainError, InvalidTransition, NotAllowed
 from maillage.kernel.models import JournalLine
@@ -35,7 +37,7 @@ from maillage.snp.enums import (
 from maillage.snp.management.commands.clock import Command
 from maillage.snp.models import Proposal
 from maillage.snp.rules import can_see_identity
-from people import actor_as
+from people import actor_as, make_cpts
 
 AFTER = dt.timedelta(minutes=15)
 
@@ -648,3 +650,40 @@ def test_an_absence_over_an_accepted_slot_alerts_the_board(desk, cpts):
     assert rows[0].urgency == 3
     Absence.objects.filter(pk=absence.pk).update(ended_at=MONDAY)
     assert not any(row.alert for row in queries.board_of(cpts, selected=None).rows)
+
+
+# What others must see, and what a person must do by hand
+
+
+def test_every_board_that_shows_the_slot_follows(desk, cpts):
+    neighbour = make_cpts("plaine")
+    case = make_case(desk)
+    CptsVisibility.objects.create(
+        professional=case.doctor, cpts=neighbour, snp=True, chosen_at=MONDAY
+    )
+    seen = pulse.version(neighbour.pk)
+    for act in (
+        lambda: actions.propose(by=desk, care_request=case.care_request, slot=case.slot),
+        lambda: actions.accept_proposal(by=desk, proposal=case.care_request.proposals.get()),
+        lambda: actions.reorient(by=desk, care_request=case.care_request),
+    ):
+        act()
+        assert pulse.version(neighbour.pk) > seen
+        seen = pulse.version(neighbour.pk)
+
+
+def test_nobody_is_asked_in_silence(desk):
+    case = make_case(desk)
+    Professional.objects.filter(pk=case.doctor.pk).update(phone="0353010000", email="")
+    actions.propose(by=desk, care_request=case.care_request, slot=case.slot)
+    case.care_request.refresh_from_db()
+    assert case.care_request.alert == f"Ni mobile ni courriel connus pour {case.doctor} : appelez."
+    assert not Notice.objects.exists()
+
+
+@pytest.mark.parametrize(("waited", "more"), [(0, ", notée avant l'heure prévue"), (60, "")])
+def test_an_outcome_told_before_its_hour_says_so(desk, clock, waited, more):
+    care_request = make_case(desk, "informed", minutes=30).care_request
+    clock.move(minutes=waited)
+    actions.record_outcome(by=desk, care_request=care_request, honoured=True)
+    assert care_request.events.last().text == f"Issue : honorée{more}."

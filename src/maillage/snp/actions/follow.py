@@ -13,15 +13,15 @@ from maillage.snp.actions.life import (
     Incomplete,
     TooLate,
     accepted_proposal,
+    bump_boards,
     check_desk,
-    live_proposals,
     lock,
     move,
     save,
     tell,
     withdraw_all,
 )
-from maillage.snp.actions.notices import may_get_sms, queue_patient_sms, tell_withdrawn
+from maillage.snp.actions.notices import may_get_sms, queue_patient_sms
 from maillage.snp.enums import (
     CancelledBy,
     CareRequestStatus,
@@ -58,6 +58,18 @@ def _said_twice(care_request: CareRequest, means: str, result: str, *, by: Actor
     )
 
 
+def _check_sms(care_request: CareRequest, means: str) -> None:
+    if means != InformMeans.SMS:
+        raise Incomplete("« SMS envoyé » va avec le moyen SMS.")
+    if not care_request.sms_allowed:
+        raise Incomplete(
+            "Pas de SMS : le numéro n'est pas noté comme celui du patient "
+            "et l'appelant n'a pas donné son accord."
+        )
+    if not may_get_sms(care_request.phone):
+        raise Incomplete("Pas de SMS : le numéro à rappeler n'est pas celui d'un portable.")
+
+
 @transaction.atomic
 def inform_patient(*, by: Actor, care_request: CareRequest, means: str, result: str) -> CareRequest:
     """Note a try at telling the patient. An SMS is queued here, on a number it may go to.
@@ -79,15 +91,7 @@ def inform_patient(*, by: Actor, care_request: CareRequest, means: str, result: 
     if _said_twice(care_request, means, result, by=by):
         return care_request
     if result == InformResult.SENT:
-        if means != InformMeans.SMS:
-            raise Incomplete("« SMS envoyé » va avec le moyen SMS.")
-        if not care_request.sms_allowed:
-            raise Incomplete(
-                "Pas de SMS : le numéro n'est pas noté comme celui du patient "
-                "et l'appelant n'a pas donné son accord."
-            )
-        if not may_get_sms(care_request.phone):
-            raise Incomplete("Pas de SMS : le numéro à rappeler n'est pas celui d'un portable.")
+        _check_sms(care_request, means)
         attempt = care_request.inform_attempts.count()
         queue_patient_sms(by=by, care_request=care_request, proposal=proposal, attempt=attempt)
     InformAttempt.objects.create(
@@ -126,6 +130,7 @@ def record_outcome(*, by: Actor, care_request: CareRequest, honoured: bool) -> C
             "L'issue est notée par la régulation ou par le professionnel qui a accepté."
         )
     care_request = lock(care_request)
+    proposal = accepted_proposal(care_request)
     wanted = CareRequestStatus.HONOURED if honoured else CareRequestStatus.MISSED
     if care_request.status == wanted:
         return care_request
@@ -137,7 +142,9 @@ def record_outcome(*, by: Actor, care_request: CareRequest, honoured: bool) -> C
     care_request.closed_at = timezone.now()
     care_request.alert = ""
     save(care_request)
-    tell(care_request, EventKind.OUTCOME, f"Issue : {wanted.label.lower()}.", by=by)
+    early = timezone.now() < proposal.booking.slot.starts_at if proposal else False
+    when = ", notée avant l'heure prévue" if early else ""
+    tell(care_request, EventKind.OUTCOME, f"Issue : {wanted.label.lower()}{when}.", by=by)
     journal.record(f"snp.{wanted.value}", care_request, by=by, cpts=care_request.cpts_id)
     pulse.bump(care_request.cpts_id)
     return care_request
@@ -151,7 +158,7 @@ def cancel(*, by: Actor, care_request: CareRequest, cancelled_by: str) -> CareRe
         raise Incomplete("Indiquez qui annule.")
     care_request = lock(care_request)
     move(care_request, CareRequestStatus.CANCELLED)
-    _give_back(care_request, by=by)
+    withdrawn = withdraw_all(care_request, by=by)
     care_request.cancelled_by = cancelled_by
     care_request.closed_at = timezone.now()
     care_request.alert = ""
@@ -161,16 +168,8 @@ def cancel(*, by: Actor, care_request: CareRequest, cancelled_by: str) -> CareRe
     journal.record(
         "snp.cancelled", care_request, by=by, cpts=care_request.cpts_id, cancelled_by=cancelled_by
     )
-    pulse.bump(care_request.cpts_id)
+    bump_boards(care_request, *withdrawn)
     return care_request
-
-
-def _give_back(care_request: CareRequest, *, by: Actor) -> None:
-    accepted = accepted_proposal(care_request)
-    told = [*live_proposals(care_request), *([accepted] if accepted else [])]
-    withdraw_all(care_request, by=by)
-    for proposal in told:
-        tell_withdrawn(proposal, by=by)
 
 
 @transaction.atomic
@@ -186,7 +185,7 @@ def hand_over(
     if red_flag is not None and red_flag.cpts_id != care_request.cpts_id:
         raise Incomplete("Ce signe n'est pas de la liste de votre CPTS.")
     begin_hand_over(care_request, red_flag, by=by)
-    _give_back(care_request, by=by)
+    withdrawn = withdraw_all(care_request, by=by)
     care_request.alert = ""
     save(care_request)
     journal.record(
@@ -196,7 +195,7 @@ def hand_over(
         cpts=care_request.cpts_id,
         red_flag=red_flag.pk if red_flag else None,
     )
-    pulse.bump(care_request.cpts_id)
+    bump_boards(care_request, *withdrawn)
     return care_request
 
 

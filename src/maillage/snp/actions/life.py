@@ -4,10 +4,12 @@ from django.utils import timezone
 
 from maillage.availability.actions import release_place
 from maillage.availability.enums import LIVE
-from maillage.availability.models import Slot
+from maillage.availability.models import CptsVisibility, Slot
+from maillage.kernel import pulse
 from maillage.kernel.errors import DomainError, NotAllowed
 from maillage.kernel.permissions import Actor
 from maillage.kernel.transitions import check_transition
+from maillage.snp.actions.notices import tell_withdrawn
 from maillage.snp.enums import (
     OPEN,
     PROPOSAL_TRANSITIONS,
@@ -117,14 +119,19 @@ def accepted_proposal(care_request: CareRequest) -> Proposal | None:
     )
 
 
-def withdraw_all(care_request: CareRequest, *, by: Actor, keep: Proposal | None = None) -> None:
-    """Withdraw what waits and what was accepted, places given back; the request forgets who was told."""
-    accepted = [] if keep else [p for p in [accepted_proposal(care_request)] if p]
-    for proposal in [*live_proposals(care_request), *accepted]:
-        if keep is None or proposal.pk != keep.pk:
-            end_proposal(proposal, ProposalState.WITHDRAWN, by=by)
-    if keep is None:
-        care_request.inform_state = InformState.NOT_YET
+def withdraw_all(care_request: CareRequest, *, by: Actor) -> list[Proposal]:
+    """Withdraw what waits and what was accepted, places given back, professionals told.
+
+    The request forgets who was told of an appointment. Returns what was withdrawn.
+    """
+    accepted = accepted_proposal(care_request)
+    proposals = [*live_proposals(care_request), *([accepted] if accepted else [])]
+    lock_slots(*(proposal.booking.slot_id for proposal in proposals))
+    for proposal in proposals:
+        end_proposal(proposal, ProposalState.WITHDRAWN, by=by)
+        tell_withdrawn(proposal, by=by)
+    care_request.inform_state = InformState.NOT_YET
+    return proposals
 
 
 def back_to_new(care_request: CareRequest, *, alert: str, by: Actor) -> None:
@@ -134,3 +141,11 @@ def back_to_new(care_request: CareRequest, *, alert: str, by: Actor) -> None:
             move(care_request, CareRequestStatus.NEW)
         care_request.alert = alert[:200]
         save(care_request)
+
+
+def bump_boards(care_request: CareRequest, *proposals: Proposal) -> None:
+    """Move the boards that show these professionals' slots, the neighbours' too. Last of an act."""
+    neighbours = CptsVisibility.objects.filter(
+        professional__in=[proposal.professional_id for proposal in proposals]
+    )
+    pulse.bump(care_request.cpts_id, *neighbours.values_list("cpts", flat=True))

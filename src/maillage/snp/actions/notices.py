@@ -10,15 +10,15 @@ from maillage.snp.models import CareRequest, Proposal
 from maillage.snp.queries import appointment_text, proposal_link
 
 
-def _to_professional(proposal: Proposal, key: str, subject: str, body: str, *, by: Actor) -> None:
-    """By SMS to a professional mobile, else by mail; nowhere when neither is known."""
+def _to_professional(proposal: Proposal, key: str, subject: str, body: str, *, by: Actor) -> bool:
+    """By SMS to a professional mobile, else by mail; False when neither is known."""
     professional = proposal.professional
     if is_mobile(professional.phone):
         channel, recipient = Channel.SMS, professional.phone
     elif professional.email:
         channel, recipient = Channel.MAIL, professional.email
     else:
-        return
+        return False
     queue_notice(
         by=by,
         cpts=proposal.cpts,
@@ -28,12 +28,14 @@ def _to_professional(proposal: Proposal, key: str, subject: str, body: str, *, b
         subject=subject,
         body=body,
     )
+    return True
 
 
-def tell_asked(proposal: Proposal, *, by: Actor) -> None:
+def tell_asked(proposal: Proposal, *, by: Actor) -> bool:
+    """Whether anything could be sent: if not, somebody has to call."""
     link = proposal_link(proposal)
     body = f"{proposal.cpts} : une demande vous attend.\n{link}"
-    _to_professional(proposal, "asked", "Une demande vous attend", body, by=by)
+    return _to_professional(proposal, "asked", "Une demande vous attend", body, by=by)
 
 
 def tell_booked(proposal: Proposal, *, by: Actor) -> None:

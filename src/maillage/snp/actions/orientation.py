@@ -9,13 +9,14 @@ from maillage.availability.actions import SlotClosed, SlotFull, hold_place, take
 from maillage.availability.enums import LIVE, BookingMode
 from maillage.availability.models import Booking, Slot
 from maillage.directory.enums import CareKind
-from maillage.kernel import journal, pulse
+from maillage.kernel import journal
 from maillage.kernel.errors import DomainError, NotAllowed
 from maillage.kernel.permissions import Actor
 from maillage.kernel.transitions import check_transition
 from maillage.snp.actions.life import (
     TooLate,
     back_to_new,
+    bump_boards,
     check_desk,
     end_proposal,
     live_proposals,
@@ -44,6 +45,8 @@ from maillage.snp.queries import (
     wanted_kinds,
 )
 from maillage.snp.rules import can_answer
+
+CALL = "Ni mobile ni courriel connus pour {} : appelez."
 
 
 class NotSuitable(DomainError):
@@ -130,7 +133,7 @@ def _ask(
     )
     if care_request.status == CareRequestStatus.NEW:
         move(care_request, CareRequestStatus.PROPOSED)
-    care_request.alert = ""
+    care_request.alert = "" if tell_asked(proposal, by=by) else CALL.format(candidate.name)
     save(care_request)
     tell(
         care_request,
@@ -138,7 +141,6 @@ def _ask(
         f"Proposée à {candidate.name}, {slot_text(slot)}. {'. '.join(candidate.reasons)}.",
         by=by,
     )
-    tell_asked(proposal, by=by)
     journal.record(
         "snp.proposed",
         care_request,
@@ -147,7 +149,7 @@ def _ask(
         proposal=proposal.pk,
         slot=slot.pk,
     )
-    pulse.bump(care_request.cpts_id)
+    bump_boards(care_request, proposal)
     return proposal
 
 
@@ -185,7 +187,7 @@ def _book(by: Actor, care_request: CareRequest, slot: Slot, candidate: Candidate
         proposal=proposal.pk,
         slot=slot.pk,
     )
-    pulse.bump(care_request.cpts_id)
+    bump_boards(care_request, proposal, *others)
     return proposal
 
 
@@ -244,7 +246,7 @@ def accept_proposal(*, by: Actor, proposal: Proposal) -> Proposal:
     journal.record(
         "snp.accepted", care_request, by=by, cpts=care_request.cpts_id, proposal=proposal.pk
     )
-    pulse.bump(care_request.cpts_id)
+    bump_boards(care_request, proposal, *others)
     return proposal
 
 
@@ -306,7 +308,7 @@ def refuse_proposal(*, by: Actor, proposal: Proposal, reason: str) -> Proposal:
         proposal=proposal.pk,
         reason=reason,
     )
-    pulse.bump(care_request.cpts_id)
+    bump_boards(care_request, proposal)
     return proposal
 
 
@@ -324,7 +326,7 @@ def withdraw_proposal(*, by: Actor, proposal: Proposal) -> Proposal:
     journal.record(
         "snp.withdrawn", care_request, by=by, cpts=care_request.cpts_id, proposal=proposal.pk
     )
-    pulse.bump(care_request.cpts_id)
+    bump_boards(care_request, proposal)
     return proposal
 
 
@@ -346,7 +348,7 @@ def expire_proposal(*, by: Actor, proposal: Proposal) -> Proposal:
     journal.record(
         "snp.expired", care_request, by=by, cpts=care_request.cpts_id, proposal=proposal.pk
     )
-    pulse.bump(care_request.cpts_id)
+    bump_boards(care_request, proposal)
     return proposal
 
 
@@ -358,16 +360,12 @@ def reorient(*, by: Actor, care_request: CareRequest, why: str = "") -> CareRequ
     """
     check_desk(by, care_request)
     care_request = lock(care_request)
-    told = [*live_proposals(care_request)]
-    accepted = care_request.proposals.filter(state=ProposalState.ACCEPTED).first()
     move(care_request, CareRequestStatus.NEW)
-    withdraw_all(care_request, by=by)
-    for proposal in [*told, *([accepted] if accepted else [])]:
-        tell_withdrawn(proposal, by=by)
+    withdrawn = withdraw_all(care_request, by=by)
     care_request.closed_at = None
     care_request.alert = "À réorienter." if not why else f"À réorienter : {why}"[:200]
     save(care_request)
     tell(care_request, EventKind.REORIENTED, care_request.alert, by=by)
     journal.record("snp.reoriented", care_request, by=by, cpts=care_request.cpts_id)
-    pulse.bump(care_request.cpts_id)
+    bump_boards(care_request, *withdrawn)
     return care_request

@@ -15,7 +15,8 @@ from maillage.kernel import pulse
 from maillage.snp import actions, queries
 
 PAUSE_SECONDS = 1.0
-ROLL_SECONDS = 300.0
+ASK_SECONDS = 30.0
+ROLL_SECONDS = 3600.0  # every change refreshes at once; this moves the far end
 BEAT_SECONDS = 15.0  # the health page worries after two minutes
 
 
@@ -26,7 +27,7 @@ class Command(BaseCommand):
         parser.add_argument("--loop", action="store_true", help="recommence sans fin")
 
     def handle(self, *, loop, **options):
-        self.rolled_at = self.beat_at = 0.0
+        self.asked_at = self.rolled_at = self.beat_at = 0.0
         if not loop:
             self.tick()
             return
@@ -50,10 +51,11 @@ class Command(BaseCommand):
             with scope(cpts=cpts):
                 for proposal in proposals:
                     actions.expire_proposal(by=SYSTEM, proposal=proposal)
-        for cpts, care_requests in queries.silent_outcomes(now).items():
-            with scope(cpts=cpts):
-                for care_request in care_requests:
-                    actions.ask_outcome(by=SYSTEM, care_request=care_request)
+        if self._due("asked_at", ASK_SECONDS):
+            for cpts, care_requests in queries.silent_outcomes(now).items():
+                with scope(cpts=cpts):
+                    for care_request in care_requests:
+                        actions.ask_outcome(by=SYSTEM, care_request=care_request)
         if self._due("rolled_at", ROLL_SECONDS):
             roll_horizon(by=SYSTEM)
         if self._due("beat_at", BEAT_SECONDS):
