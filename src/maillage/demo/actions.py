@@ -124,7 +124,7 @@ def _open_desk(cpts: Cpts) -> None:
         cpts=cpts,
         labels=proposed.example_signs,
         validated_by="Dr Exemple Démonstration (personne fictive)",
-        validated_on=timezone.localdate(),
+        validated_on=timezone.localdate() - dt.timedelta(days=30),
         is_example=True,
         valid_from=timezone.now() - dt.timedelta(days=30),
     )
@@ -320,7 +320,8 @@ def _go_on(desk: Actor, care_request: CareRequest, state: str) -> None:
 
 def _back_date(care_request: CareRequest, age: dt.timedelta) -> None:
     """A story happened before the demonstration was loaded; only the demo writes this."""
+    moments = ("received_at", "flags_checked_at", "taken_at", "agreement_at")
     CareRequest.objects.filter(pk=care_request.pk).update(
-        received_at=F("received_at") - age, flags_checked_at=F("flags_checked_at") - age
+        **{moment: F(moment) - age for moment in moments}
     )
     CareRequestEvent.objects.filter(care_request=care_request).update(at=F("at") - age)
