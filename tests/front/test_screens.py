@@ -136,6 +136,17 @@ def test_a_change_is_seen_and_the_focus_kept(board, desk):
     assert desk.asked[-1]["demande"] == ["1"]
 
 
+def test_what_time_alone_changes_is_seen_within_a_minute(page, site, desk):
+    """Nobody writes anything: a request still becomes late, a slot still begins."""
+    page.clock.install()
+    page.goto(f"{site}/c/vallee/snp/")
+    for _ in range(25):
+        page.clock.run_for(3000)
+        page.wait_for_timeout(40)
+    whole = [query for query in desk.asked if "since" not in query]
+    assert len(whole) == 1 and len(desk.asked) > 10
+
+
 def test_what_was_unfolded_stays_unfolded(board, desk):
     board.locator("#out-1 summary").click()
     board.locator(".pros-col").evaluate("e => e.scrollTop = 120")

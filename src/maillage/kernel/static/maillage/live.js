@@ -1,4 +1,5 @@
 // The board follows: once a second it asks "anything since version N?". 204: nothing. 200: the fragment,
+// once a minute the whole, since waiting turns into delay without anybody writing;
 // morphed in place so that focus, scroll and what is being typed stay.
 // <meta name="live" content="/c/x/snp/?since=" data-version="12" data-target="#board">
 (() => {
@@ -7,6 +8,7 @@
   const target = document.querySelector(meta.dataset.target || "#board");
   const badge = document.querySelector(".live");
   const EVERY = 1000;
+  const WHOLE = 60000;
   const LONGEST = 30000;
   const PATIENCE = 8000;
   let version = meta.dataset.version || "0";
@@ -14,6 +16,7 @@
   let timer = 0;
   let asking = false;
   let turn = 0; // moves at every other swap: an answer asked before it is stale
+  let wholeAt = Date.now();
   let lastAt = new Date();
 
   const clock = (date) => `${date.getHours()}\u00a0h\u00a0${String(date.getMinutes()).padStart(2, "0")}`;
@@ -39,7 +42,7 @@
     for (const [name, value] of new URLSearchParams(query)) if (name !== "since") params.set(name, value);
     // What the fragment itself says it shows (the request selected by the server).
     for (const input of target.querySelectorAll("input[data-live]")) params.set(input.name, input.value);
-    params.set("since", version);
+    if (Date.now() - wholeAt < WHOLE) params.set("since", version);
     return `${path}?${params}`;
   };
 
@@ -75,6 +78,7 @@
     if (answer.status === 204) return online();
     if (answer.status !== 200) throw new Error(String(answer.status));
     const text = await answer.text();
+    wholeAt = Date.now();
     if (mine !== turn) return online();
     if (takesAway(text)) {
       lastAt = new Date();
