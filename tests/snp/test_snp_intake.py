@@ -352,9 +352,17 @@ def test_signs_are_validated_by_a_named_doctor(desk, cpts, clock):
     for wrong, sentence in (
         ({"labels": [" "], "validated_by": "Dr Exemple"}, "ne peut pas être vide"),
         ({"labels": ["Signe"], "validated_by": " "}, "Indiquez le médecin"),
+        (
+            {
+                "labels": ["Signe"],
+                "validated_by": "Dr Exemple",
+                "validated_on": clock.now.date() + dt.timedelta(days=1),
+            },
+            "encore à venir",
+        ),
     ):
         with pytest.raises(actions.BadSettings, match=sentence):
-            actions.validate_red_flags(by=coordinator, **wrong, **given)
+            actions.validate_red_flags(by=coordinator, **given | wrong)
     with pytest.raises(NotAllowed, match="Seul le coordinateur"):
         actions.validate_red_flags(by=desk, labels=labels, validated_by="Dr Exemple", **given)
 

@@ -12,6 +12,7 @@ from django_scopes import scope, scopes_disabled
 from factories import MONTCEAU, VALUES, make_case, make_desk, make_doctor, professional_actor
 from maillage.accounts.enums import Role
 from maillage.accounts.models import Notice, Seat
+from maillage.directory.actions import remove_from_cpts
 from maillage.residents.models import Resident
 from maillage.snp import actions
 from maillage.snp.models import CareRequest, HandOver, RedFlag
@@ -215,7 +216,7 @@ def test_the_log_never_holds_a_signed_link(cpts_of_desk, caplog):
     case = make_case(desk, "proposed", out_of_hours_seen=True)
     token = proposal_token(case.proposal)
     visitor = Client(enforce_csrf_checks=True)
-    assert visitor.post(f"/r/{token}/", {"answer": "accept"}).status_code == 403
+    assert visitor.delete(f"/r/{token}/").status_code == 405
     assert visitor.options(f"/r/{token}/").status_code == 405
     assert visitor.get(f"/r/{token}x/").status_code == 410
     assert visitor.post("/compte/password/reset/key/1-secret/").status_code == 403
@@ -223,3 +224,27 @@ def test_the_log_never_holds_a_signed_link(cpts_of_desk, caplog):
     told = [console.format(each) for each in caplog.records if console.filter(each)]
     assert len(told) == 4 and all("/…" in line for line in told)
     assert not any(token[:20] in line or "secret" in line for line in told)
+
+
+def test_a_browser_without_a_cookie_answers_by_the_link(cpts_of_desk):
+    """Opened from an SMS, with nothing kept: the token in the address is what authorises the act."""
+    desk = actor_as(cpts_of_desk, Role.DISPATCHER)
+    case = make_case(desk, "proposed", out_of_hours_seen=True)
+    visitor = Client(enforce_csrf_checks=True)
+    answer = visitor.post(f"/r/{proposal_token(case.proposal)}/", {"answer": "accept"})
+    assert answer.status_code == 302
+    case.proposal.refresh_from_db()
+    assert case.proposal.state == "accepted"
+
+
+def test_whoever_left_the_directory_no_longer_answers_by_an_old_link(cpts_of_desk):
+    desk = actor_as(cpts_of_desk, Role.DISPATCHER)
+    case = make_case(desk, "proposed", out_of_hours_seen=True)
+    coordinator = actor_as(cpts_of_desk, Role.COORDINATOR)
+    remove_from_cpts(by=coordinator, cpts=cpts_of_desk, professional=case.doctor)
+    answer = Client().post(
+        f"/r/{proposal_token(case.proposal)}/", {"answer": "accept"}, follow=True
+    )
+    assert "ne vous est pas adressée" in answer.content.decode()
+    case.proposal.refresh_from_db()
+    assert case.proposal.state == "sent"

@@ -1,4 +1,4 @@
-from maillage.directory.models import ProfessionalAccount
+from maillage.directory.models import CptsProfessional, ProfessionalAccount
 from maillage.kernel.permissions import Actor, Permission
 from maillage.snp.enums import ProposalState
 from maillage.snp.models import CareRequest, Proposal
@@ -27,7 +27,12 @@ def is_asked(actor: Actor, proposal: Proposal) -> bool:
 def can_answer(actor: Actor, proposal: Proposal) -> bool:
     """Whoever was asked, by link or signed in; the desk for an answer given by voice."""
     if actor.kind == "link":
-        return (actor.cpts_id, actor.target) == (proposal.cpts_id, f"proposal:{proposal.pk}")
+        # A link lives for days: whoever left the directory meanwhile no longer answers by it.
+        return (actor.cpts_id, actor.target) == (proposal.cpts_id, f"proposal:{proposal.pk}") and (
+            CptsProfessional.objects.filter(
+                cpts=proposal.cpts_id, professional=proposal.professional_id, left_on=None
+            ).exists()
+        )
     return is_asked(actor, proposal) or can_dispatch(actor, proposal.cpts_id)
 
 

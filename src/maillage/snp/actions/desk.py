@@ -87,6 +87,8 @@ def validate_red_flags(
         raise BadSettings("La liste des signes d'alerte ne peut pas être vide.")
     if any(len(label) > LABEL_MAX for label in kept):
         raise BadSettings(f"Un signe d'alerte tient en {LABEL_MAX} caractères : un par ligne.")
+    if validated_on > timezone.localdate():
+        raise BadSettings("La date de validation de la liste est encore à venir.")
     if not validated_by.strip():
         raise BadSettings("Indiquez le médecin de la CPTS qui a validé la liste.")
     flag_list = RedFlagList.objects.create(
