@@ -65,8 +65,8 @@ def found(cpts, actor, **keys):
 def test_the_keys_are_normalised(cpts, cluny):
     one = record(cpts, phone="+33 (0)6 39 98 00 01", birth_date=BORN, commune=cluny)
     assert one.phone == one.phone_key == "0639980001"
-    assert one.name_birth_key == "lemaitre|anne sophie|1950-02-01"
-    assert one.name_commune_key == "lemaitre|anne sophie|71137"
+    assert one.name_birth_key == "lemaitre|1950-02-01"
+    assert one.name_commune_key == "lemaitre|71137"
     bare = record(cpts, family_name="Sans")
     assert (bare.phone_key, bare.name_birth_key, bare.name_commune_key) == ("", "", "")
 
@@ -185,7 +185,7 @@ def test_a_change_moves_version_keys_and_screens(cpts, cluny, desk):
             by=desk, resident=one, version=1, family_name="Lemaire", commune=cluny
         )
     assert (one.version, one.phone_key) == (2, "")
-    assert one.name_commune_key == "lemaire||71137"
+    assert one.name_commune_key == "lemaire|71137"
     assert pulse.version(cpts.pk) > before
     lines = str(list(JournalLine.objects.values_list("action", "target", "data")))
     assert "resident.recorded" in lines and "resident.changed" in lines
@@ -410,3 +410,28 @@ def test_two_operators_writing_the_same_caller_see_each_other():
                 pool.map(lambda desk, n=number, s=start: write(desk, f"06399801{n:02}", s), desks)
             )
         assert sorted(ends) == ["told", "told", "told", "written"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "is_found"),
+    [
+        ({"family_name": "Lemaitre"}, True),
+        ({"family_name": "LEMAÎTRE", "given_name": "anne sophie"}, True),
+        ({"family_name": "Anne-Sophie", "given_name": "Lemaître"}, True),
+        ({"family_name": "Anne-Sophie"}, False),
+        ({"family_name": "Lemaître", "given_name": "Paul"}, False),
+        ({"family_name": "Lemairre"}, False),
+    ],
+)
+def test_a_missing_first_name_excludes_nobody_another_one_does(cpts, desk, cluny, typed, is_found):
+    one = record(cpts, commune=cluny, birth_date=BORN)
+    for last in ({"commune": cluny}, {"birth_date": BORN}):
+        assert (found(cpts, desk, **typed, **last) == [one]) is is_found
+
+
+def test_a_name_in_another_script_is_found_again(cpts, desk, cluny):
+    one = record(cpts, family_name="Άλφα", given_name="", commune=cluny)
+    two = record(cpts, family_name="بيتا", given_name="", commune=cluny)
+    assert found(cpts, desk, family_name=" άλφα ", commune=cluny) == [one]
+    assert found(cpts, desk, family_name="بيتا", commune=cluny) == [two]
+    assert found(cpts, desk, family_name="غاما", commune=cluny) == []

@@ -82,8 +82,8 @@ def _checked(
         "email": email.strip(),
         "usual_doctor": usual_doctor,
         "phone_key": number,
-        "name_birth_key": queries.name_birth_key(family_name, given_name, birth_date),
-        "name_commune_key": queries.name_commune_key(family_name, given_name, commune),
+        "name_birth_key": queries.name_birth_key(family_name, birth_date),
+        "name_commune_key": queries.name_commune_key(family_name, commune),
     }
 
 

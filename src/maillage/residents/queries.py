@@ -15,7 +15,8 @@ from maillage.residents.rules import can_keep_residents
 from maillage.territory.models import Commune, Cpts
 
 FOUND_MAX = 50
-KEY_MAX = 200  # folding may lengthen a name; the date or the commune comes last, so names are cut
+READ_MAX = 500
+NAME_MAX = 180  # folding may lengthen a name; the date or the commune comes after
 
 
 def phone_key(phone: str) -> str:
@@ -23,25 +24,23 @@ def phone_key(phone: str) -> str:
     return phone_digits(phone) or ""
 
 
-def _key(family_name: str, given_name: str, last: str) -> str:
-    names = f"{fold(family_name)}|{fold(given_name)}"
-    return f"{names[: KEY_MAX - len(last) - 1]}|{last}"
+def _name(text: str) -> str:
+    """A name as compared: without accents, or as written in a script that has none of our letters."""
+    return (fold(text) or " ".join(text.casefold().split()))[:NAME_MAX]
 
 
-def name_birth_key(family_name: str, given_name: str, birth_date: dt.date | None) -> str:
+def name_birth_key(family_name: str, birth_date: dt.date | None) -> str:
     """
-    >>> name_birth_key("Lemaître", "Anne-Sophie", dt.date(1980, 2, 1))
-    'lemaitre|anne sophie|1980-02-01'
+    >>> name_birth_key("Lemaître", dt.date(1980, 2, 1))
+    'lemaitre|1980-02-01'
     """
-    if birth_date is None or not fold(family_name):
-        return ""
-    return _key(family_name, given_name, birth_date.isoformat())
+    name = _name(family_name)
+    return f"{name}|{birth_date.isoformat()}" if name and birth_date else ""
 
 
-def name_commune_key(family_name: str, given_name: str, commune: Commune | None) -> str:
-    if commune is None or not fold(family_name):
-        return ""
-    return _key(family_name, given_name, commune.pk)
+def name_commune_key(family_name: str, commune: Commune | None) -> str:
+    name = _name(family_name)
+    return f"{name}|{commune.pk}" if name and commune else ""
 
 
 def find(
@@ -53,29 +52,35 @@ def find(
     given_name: str = "",
     birth_date: dt.date | None = None,
     commune: Commune | None = None,
-):
+) -> list[Resident]:
     """Residents of the CPTS sharing a key: telephone, name and birth date, name and commune.
 
-    First and last names are tried both ways round. What makes no whole key finds nothing.
+    First and last names are tried both ways round; a first name known on both sides must be the
+    same, one that is missing excludes nobody. What makes no whole key finds nothing.
     """
-    names = {(family_name, given_name), (given_name, family_name)}
-    births = {name_birth_key(*each, birth_date) for each in names} - {""}
-    communes = {name_commune_key(*each, commune) for each in names} - {""}
-    number = phone_key(phone)
     if not can_keep_residents(actor, cpts):
-        return Resident.objects.none()
-    keys = Q(pk__in=[])
-    if number:
-        keys |= Q(phone_key=number)
-    if births:
-        keys |= Q(name_birth_key__in=births)
-    if communes:
-        keys |= Q(name_commune_key__in=communes)
-    return (
-        Resident.objects.filter(keys, cpts=cpts)
+        return []
+    number = phone_key(phone)
+    names = {family_name, given_name}
+    births = {name_birth_key(name, birth_date) for name in names} - {""}
+    communes = {name_commune_key(name, commune) for name in names} - {""}
+    by_phone = Q(phone_key=number) if number else Q(pk__in=[])
+    rows = (
+        Resident.objects.filter(
+            by_phone | Q(name_birth_key__in=births) | Q(name_commune_key__in=communes), cpts=cpts
+        )
         .select_related("commune", "usual_doctor")
-        .order_by("family_name", "given_name", "pk")[:FOUND_MAX]
+        .order_by("family_name", "given_name", "pk")[:READ_MAX]
     )
+    typed = {_name(family_name), _name(given_name)} - {""}
+    return [row for row in rows if (number and row.phone_key == number) or _may_be(row, typed)][
+        :FOUND_MAX
+    ]
+
+
+def _may_be(resident: Resident, typed: set[str]) -> bool:
+    held = {_name(resident.family_name), _name(resident.given_name)} - {""}
+    return typed <= held or held <= typed
 
 
 def perimeter_communes(cpts: Cpts):
