@@ -403,7 +403,26 @@ def test_a_demonstration_shows_its_letters_whole(client, cpts, letter):
     )
     sign_in(client, cpts, Role.ADMINISTRATOR)
     text = client.get(at("outbox", cpts)).text
-    assert "abc:SIGNATURE" in text and "0639980012" in text and "VOISIN" not in text
+    assert "abc:SIGNATURE" in text and "VOISIN" not in text
+    assert "06 39 98 00 12" in text.replace("\u00a0", " ")
+
+
+@pytest.mark.parametrize(
+    ("role", "is_demo", "is_read"),
+    [
+        (Role.ADMINISTRATOR, True, True),
+        (Role.ADMINISTRATOR, False, False),
+        (Role.COORDINATOR, True, False),
+    ],
+)
+def test_a_forgotten_password_is_read_in_a_demonstration_only(client, cpts, role, is_demo, is_read):
+    mark_demo(is_demo)
+    user = make_user()
+    asked = client.post(reverse("account_reset_password"), {"email": user.email})
+    assert asked.status_code == 302
+    assert Notice.objects.get().subject.startswith("[maillage] ")
+    sign_in(client, cpts, role)
+    assert (user.email in client.get(at("outbox", cpts)).text) is is_read
 
 
 def test_elsewhere_the_outbox_gives_no_link_and_no_number(client, cpts, letter):

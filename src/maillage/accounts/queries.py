@@ -10,6 +10,8 @@ from maillage.accounts.enums import Channel, Role, SeatState
 from maillage.accounts.models import Notice, Seat, User
 from maillage.accounts.rules import SeatActor, UserActor
 from maillage.kernel import instance
+from maillage.kernel.identifiers import format_phone
+from maillage.kernel.permissions import Actor, Permission
 from maillage.territory.models import Cpts
 
 # At the door of a demonstration: the roles of the thread first.
@@ -77,6 +79,18 @@ def demo_accounts() -> list[tuple[Cpts, list[Seat]]]:
     ]
 
 
+def outbox_of(actor: Actor, *, is_demo: bool):
+    """Notices the outbox shows: those of the CPTS.
+
+    In a demonstration, where nothing goes out, also those of no CPTS (a forgotten password): whoever
+    was invited reads their link there. Never elsewhere: such a link opens an account.
+    """
+    notices = Notice.objects.visible_to(actor)
+    if is_demo and actor.may(Permission.OUTBOX_VIEW, actor.cpts_id):
+        notices |= Notice.objects.filter(cpts=None)
+    return notices
+
+
 @dataclass(frozen=True, slots=True)
 class Readable:
     """What the outbox shows of a notice."""
@@ -91,9 +105,9 @@ def readable(notice: Notice, *, is_demo: bool) -> Readable:
     Elsewhere the addresses of pages are cut, since a signed link acts for whoever holds it, and the
     number of an SMS, which may be a patient's, keeps its two last digits.
     """
-    if is_demo:
-        return Readable(notice.recipient, notice.body)
     recipient = notice.recipient
+    if is_demo:
+        return Readable(format_phone(recipient), notice.body)
     if notice.channel == Channel.SMS:
         recipient = f"numéro finissant par {recipient[-2:]}"
     return Readable(recipient, re.sub(r"https?://\S+", "[lien]", notice.body))

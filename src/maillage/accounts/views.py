@@ -9,7 +9,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from maillage.accounts import actions, queries
 from maillage.accounts.enums import SEAT_TRANSITIONS, SeatState
 from maillage.accounts.forms import InviteForm
-from maillage.accounts.models import Notice, Seat
+from maillage.accounts.models import Seat
 from maillage.kernel import instance
 from maillage.kernel.errors import DomainError
 from maillage.kernel.pages import Access, page, render_page
@@ -102,9 +102,9 @@ def seat_move(request, seat):
 @page(Permission.OUTBOX_VIEW)
 def outbox(request):
     """Mails and SMS of the CPTS: waiting, sent, kept in a demonstration, given up."""
-    notices = Notice.objects.visible_to(request.actor)
-    letters = Paginator(notices, PER_PAGE).get_page(request.GET.get("page"))
     is_demo = instance.is_demo()
+    notices = queries.outbox_of(request.actor, is_demo=is_demo)
+    letters = Paginator(notices, PER_PAGE).get_page(request.GET.get("page"))
     context = {
         "notices": letters,
         "rows": [(each, queries.readable(each, is_demo=is_demo)) for each in letters],
