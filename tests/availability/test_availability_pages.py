@@ -83,6 +83,18 @@ def test_what_is_taken_under_an_absence_is_told(signed, shown, desk, cpts):
     assert "retiré, 1 place tenue" in page
 
 
+@pytest.mark.parametrize(("from_on", "told"), [("2026-11-23", True), ("2026-12-01", False)])
+def test_the_desk_is_said_to_be_told_only_when_a_place_lies_under(
+    signed, shown, desk, cpts, from_on, told
+):
+    shown.period()
+    actions.take_place(by=desk, cpts=cpts, slot=shown.slots.earliest("starts_at"))
+    away = {"from_on": from_on, "until_on": from_on, "reason": "training"}
+    page = text_of(signed.post(at(cpts, "absence_add"), away, follow=True))
+    assert "Absence enregistrée" in page
+    assert ("La régulation est prévenue" in page) is told
+
+
 def test_the_week_costs_the_same_however_full(signed, shown, cpts, django_assert_max_num_queries):
     for weekday in range(7):
         shown.period(weekday=weekday, starts_minute=8 * 60, ends_minute=19 * 60)

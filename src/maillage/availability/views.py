@@ -111,10 +111,13 @@ def week(request):
 
 
 def _add(request, name, professional, form, action, done):
-    """One call of a form of the week; what is refused is said in the form, typed values kept."""
+    """One call of a form of the week; what is refused is said in the form, typed values kept.
+
+    `done`: the sentence of success, or a function that makes it of what the call returned.
+    """
     if form.is_valid():
         try:
-            action(by=request.actor, professional=professional, **form.values())
+            made = action(by=request.actor, professional=professional, **form.values())
         except NotAllowed:
             raise
         except actions.VisibilityNotChosen as error:
@@ -122,7 +125,7 @@ def _add(request, name, professional, form, action, done):
         except DomainError as error:
             form.add_error(None, str(error))
         else:
-            messages.success(request, done)
+            messages.success(request, done(made) if callable(done) else done)
             return redirect(_address(request, "week", professional))
     people = queries.editable_professionals(request.actor.user_id)
     return _show(request, people, professional, bound={name: form}, status=422)
@@ -160,8 +163,13 @@ def add_absence(request):
     form = AbsenceForm(
         request.POST, zone=queries.zone_of_practice(professional), auto_id="absence-%s"
     )
-    done = "Absence enregistrée. La régulation est prévenue pour les places déjà prises."
-    return _add(request, "absence", professional, form, actions.add_absence, done)
+    return _add(request, "absence", professional, form, actions.add_absence, _absence_told)
+
+
+def _absence_told(absence):
+    if queries.has_places_under(absence):
+        return "Absence enregistrée. La régulation est prévenue pour les places déjà prises."
+    return "Absence enregistrée : rien n'est proposé pour vous pendant ce temps."
 
 
 @page(EDIT, of=WeeklyPeriod, methods=("POST",))

@@ -5,6 +5,7 @@ from maillage.availability.queries.agenda import (
     Run,
     Sheet,
     agenda,
+    has_places_under,
     sheet_of,
 )
 from maillage.availability.queries.overlaps import (
@@ -47,6 +48,7 @@ __all__ = [
     "cptss_of",
     "day_off",
     "editable_professionals",
+    "has_places_under",
     "end_of_day",
     "kinds_of",
     "main_place",

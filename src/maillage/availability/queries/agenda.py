@@ -108,6 +108,16 @@ def sheet_of(professional: Professional, *, now: dt.datetime, days: int) -> Shee
     )
 
 
+def has_places_under(absence: Absence) -> bool:
+    """Does a place still to come, already taken, lie under the absence?"""
+    return Booking.objects.filter(
+        slot__professional=absence.professional_id,
+        slot__starts_at__lt=absence.ends_at,
+        slot__ends_at__gt=max(absence.starts_at, timezone.now()),
+        state=BookingState.TAKEN,
+    ).exists()
+
+
 def _agenda_day(day: dt.date, slots: list[Slot]) -> AgendaDay:
     runs: list[Run] = []
     for slot in slots:
