@@ -82,7 +82,11 @@ def test_one_request_finds_its_doctor(browser, serve, enter, axe):
 
     desk.locator(".cur").get_by_role("button", name="informé", exact=True).click()
     expect(desk.locator(".queue [aria-current=true]")).to_contain_text("Patient informé")
-    desk.locator(".cur").get_by_role("button", name="honoré", exact=True).click()
+    expect(desk.locator("#messages")).to_contain_text("Noté : patient informé")
+    came = desk.locator(".cur").get_by_role("button", name="honoré", exact=True)
+    expect(came).not_to_be_visible()  # the hour has not come
+    desk.get_by_text("Le patient a déjà été reçu ?").click()
+    came.click()
     expect(desk.locator("#messages")).to_contain_text("Issue notée")
 
     officer = browser.new_context().new_page()
@@ -91,6 +95,7 @@ def test_one_request_finds_its_doctor(browser, serve, enter, axe):
     journal = officer.locator("main")
     for act in ("snp.created", "snp.proposed", "snp.accepted", "snp.informed", "snp.honoured"):
         expect(journal).to_contain_text(act)
+    expect(journal).to_contain_text("Proposition acceptée")
     assert "Essai-Fictif" not in journal.inner_text()
 
 

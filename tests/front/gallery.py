@@ -3,7 +3,6 @@
 import datetime as dt
 import random
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace as Row
 
@@ -215,7 +214,11 @@ def board(*, now=None, count=10, selected=True):
     rows = _rows(now, drawing.areas, count)
     found = Board(version=12, rows=rows, counts=[], current=_current(now) if selected else None)
     ranked = _ranked(drawing.areas) if selected else ()
-    left_out = Candidate(91, "Dr Zoé Factice", "Pédiatrie", "Torcy", "71004", "")
+    left_out = Candidate(
+        *(91, "Dr Zoé Factice", "Pédiatrie", "Torcy", "71004", ""),
+        left_out="ne reçoit pas à cet âge",
+    )
+    matching = Matching(ranked, (left_out,)) if selected else None
     event = CareRequestEvent(at=now, kind="created", text="reçue du 15")
     return {
         "counts": [("À traiter", 6, ""), ("En attente de réponse", 2, ""), ("En alerte", 2, "bad")],
@@ -228,11 +231,12 @@ def board(*, now=None, count=10, selected=True):
         "can": desk.allowed(found.current) if selected else {},
         "proposals": [],
         "history": [event],
-        "matching": Matching(ranked, (left_out,)) if selected else None,
+        "matching": matching,
+        "awaited": found.awaited,
         "ranked": ranked,
         "givers": AgreementGiver.choices,
         "refusals": RefusalReason.choices,
-        "left_out": (replace(left_out, left_out="ne reçoit pas à cet âge"),),
+        "left_out": matching.left_out_groups if matching else (),
         "kinds": dict(CareKind.choices),
         "professions": dict(Profession.choices),
         "map": drawing,

@@ -1,6 +1,7 @@
 """What every page carries, whatever it shows."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from django import forms
@@ -183,7 +184,7 @@ def test_the_fragment_is_the_board_without_its_frame():
 
 def test_a_note_on_the_board_is_escaped():
     rows = gallery.board(count=1)["rows"]
-    bad = gallery.replace(rows[0], note="<script>alert(1)</script>")
+    bad = replace(rows[0], note="<script>alert(1)</script>")
     assert "<script>alert" not in gallery.fragment(count=1, rows=[bad])
 
 

@@ -9,12 +9,21 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from factories import GENELARD, MONTCEAU, make_case, make_request, professional_actor
+from factories import (
+    GENELARD,
+    MONTCEAU,
+    make_case,
+    make_doctor,
+    make_offer,
+    make_request,
+    professional_actor,
+)
 from maillage.accounts.enums import Role
 from maillage.kernel.models import JournalLine
 from maillage.residents.models import Resident
 from maillage.snp import queries
 from maillage.snp.models import CareRequest, RedFlagList
+from maillage.territory.models import Commune
 from people import sign_in
 
 SECRETS = ("Fictif", "Léo", "06 39 98 00 01", "0639980001", "Fièvre", "secret")
@@ -293,3 +302,121 @@ def test_a_wrong_line_of_opening_hours_is_named(client, cpts):
     page = client.post(at("settings", cpts), {"hours": "lundi 8:00-20:00\nmardi 20:00-8:00"})
     assert page.status_code == 422
     assert "Ligne 2" in text_of(page)
+
+
+# What a new user stumbled on
+
+
+def board_with(at_desk, cpts, care_request):
+    return at_desk.get(at("board", cpts), {"demande": care_request.pk})
+
+
+def test_the_outcome_waits_for_the_hour_yet_can_be_said_before(at_desk, cpts, desk, clock):
+    case = make_case(desk, "informed", minutes=60)
+    early = html_of(board_with(at_desk, cpts, case.care_request))
+    assert re.search(r"<details[^>]*><summary><svg[^\n]*</svg>Le patient a déjà été reçu \?", early)
+    assert 'value="honoured"' in early
+    clock.move(minutes=61)
+    at_desk.force_login(desk.seat.user)
+    late = html_of(board_with(at_desk, cpts, case.care_request))
+    assert "Le patient a déjà été reçu" not in late
+    assert 'value="honoured"' in late
+
+
+SHUT = r'<button class="slot ask" name="slot" value="{}" disabled>'
+
+
+@pytest.mark.parametrize(("allowed", "is_shut"), [(1, True), (2, False)])
+def test_while_an_answer_is_awaited_nobody_else_may_be_asked(at_desk, cpts, desk, allowed, is_shut):
+    case = make_case(desk, "proposed", minutes=120)
+    cpts_settings = queries.settings_of(cpts)
+    cpts_settings.live_proposals_max = allowed
+    cpts_settings.save()
+    _, asked = make_offer(cpts, 90)
+    _, bookable = make_offer(cpts, 60, slot_mode="bookable")
+    page = html_of(board_with(at_desk, cpts, case.care_request))
+    assert bool(re.search(SHUT.format(asked.pk), page)) is is_shut
+    assert f'name="slot" value="{asked.pk}"' in page
+    assert re.search(rf'value="{bookable.pk}">', page)
+    assert ("Une réponse est attendue : retirez la proposition" in page) is is_shut
+
+
+@pytest.mark.parametrize(
+    ("until", "name", "sent", "sentence"),
+    [
+        ("new", "propose", {}, "Proposition envoyée : la réponse est attendue."),
+        ("accepted", "inform", {"means": "phone", "result": "reached"}, "Noté : patient informé."),
+        (
+            *("accepted", "inform", {"means": "phone", "result": "no_answer"}),
+            "Noté : pas de réponse.",
+        ),
+        ("accepted", "cancel", {"cancelled_by": "patient"}, "Demande annulée."),
+        ("new", "agreement", {"giver": "patient"}, "Accord noté."),
+    ],
+)
+@pytest.mark.parametrize("headers", [{}, {"HX-Request": "true"}])
+def test_what_went_well_is_said(at_desk, cpts, desk, until, name, sent, sentence, headers):
+    case = make_case(desk, until)
+    if name == "propose":
+        sent = {"slot": case.slot.pk}
+    page = at_desk.post(at(name, cpts, pk=case.care_request.pk), sent, headers=headers, follow=True)
+    assert sentence in html_of(page)
+    assert ('id="messages" hx-swap-oob' in html_of(page)) is bool(headers)
+
+
+def test_a_slot_booked_says_to_tell_the_patient(at_desk, cpts, desk):
+    care_request = make_request(desk)
+    _, slot = make_offer(cpts, 60, slot_mode="bookable")
+    page = at_desk.post(at("propose", cpts, pk=care_request.pk), {"slot": slot.pk}, follow=True)
+    assert "Créneau réservé : prévenez le patient." in html_of(page)
+
+
+def test_the_15_takes_one_click_with_or_without_a_sign(at_desk, cpts, desk):
+    care_request = make_request(desk)
+    page = html_of(at_desk.get(at("signs", cpts, pk=care_request.pk)))
+    assert "<h1>Passer au 15</h1>" in page
+    flags = list(queries.red_flags(cpts).flags.all())
+    for value in ("worry", "none", *(str(flag.pk) for flag in flags)):
+        assert f'name="sign" value="{value}">' in page
+    at_desk.post(at("signs", cpts, pk=care_request.pk), {"sign": flags[1].pk})
+    care_request.refresh_from_db()
+    assert (care_request.status, care_request.hand_over.red_flag) == ("handed_over", flags[1])
+
+
+def test_communes_are_listed_as_a_dictionary_would(at_desk, cpts):
+    row = Commune.objects.get(pk=GENELARD)
+    row.name, row.name_key = "Écuisses", "ecuisses"
+    row.save()
+    page = html_of(at_desk.get(at("new", cpts)))
+    listed = re.findall(r"<option value=\"71[0-9]{3}\">([^<]+)</option>", page)
+    assert listed.index("Écuisses") == listed.index("Le Creusot") - 1
+
+
+def test_another_profession_is_counted_not_named(at_desk, cpts, desk):
+    case = make_case(desk)
+    nurse = make_doctor(cpts, profession="60", speciality="")
+    page = text_of(board_with(at_desk, cpts, case.care_request))
+    assert "N'exerce pas la profession demandée (1)" in page
+    assert str(nurse) not in page
+
+
+def test_a_number_leads_to_its_open_request(at_desk, cpts, desk):
+    care_request = make_request(desk, phone="06 39 98 00 41")
+    typed = {"phone": "06.39.98.00.41"}
+    found = at_desk.post(reverse("residents:search", kwargs={"cpts": cpts.slug}), typed)
+    assert f'action="{at("by_phone", cpts)}"' in html_of(found)
+    page = html_of(at_desk.post(at("by_phone", cpts), typed))
+    assert "Ce numéro est celui d'une demande ouverte" in page
+    assert f'href="{at("board", cpts)}?demande={care_request.pk}"' in page
+    elsewhere = at_desk.post(at("by_phone", cpts), {"phone": "06 39 98 00 42"})
+    assert "Aucune demande ouverte n'a ce numéro" in html_of(elsewhere)
+    make_case(desk, "cancelled", phone="06 39 98 00 43")
+    over = at_desk.post(at("by_phone", cpts), {"phone": "06 39 98 00 43"})
+    assert "Aucune demande ouverte n'a ce numéro" in html_of(over)
+
+
+def test_a_number_that_leads_to_a_named_patient_is_written_in_the_journal(at_desk, cpts, desk):
+    care_request = make_request(desk, phone="06 39 98 00 41", **KNOWN)
+    at_desk.post(at("by_phone", cpts), {"phone": "06 39 98 00 41"})
+    [line] = JournalLine.objects.filter(kind="read", action="snp.by_phone")
+    assert line.residents == [care_request.resident_id]

@@ -66,6 +66,7 @@ LISTS = {
     "availability:absence_add": {P, S},
     "snp:board": {D},
     "snp:new": {D},
+    "snp:by_phone": {D},
     "snp:follow": {C},
     "snp:settings": {C},
     "snp:signs_settings": {C},

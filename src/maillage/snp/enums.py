@@ -115,7 +115,7 @@ class AgeBand(models.TextChoices):
 class InformState(models.TextChoices):
     NOT_YET = "not_yet", "sans objet"
     TO_INFORM = "to_inform", "à informer"
-    ATTEMPTED = "attempted", "essai sans réponse"
+    ATTEMPTED = "attempted", "pas encore joint"
     INFORMED = "informed", "informé"
     UNREACHABLE = "unreachable", "injoignable"
     REFUSED = "refused", "refuse le rendez-vous"

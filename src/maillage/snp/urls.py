@@ -6,6 +6,7 @@ app_name = "snp"
 urlpatterns = [
     path("c/<slug:cpts>/snp/", views.board, name="board"),
     path("c/<slug:cpts>/snp/nouvelle/", views.new, name="new"),
+    path("c/<slug:cpts>/snp/numero/", views.by_phone, name="by_phone"),
     path("c/<slug:cpts>/snp/suivi/", views.follow, name="follow"),
     path("c/<slug:cpts>/snp/reglages/", views.settings, name="settings"),
     path("c/<slug:cpts>/snp/reglages/signes/", views.signs_settings, name="signs_settings"),

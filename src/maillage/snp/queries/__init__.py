@@ -3,6 +3,7 @@
 from maillage.snp.queries.board import (
     Board,
     board_of,
+    called_from,
     follow_up,
     forget_maps,
     history,
@@ -32,6 +33,7 @@ __all__ = [
     "Matching",
     "appointment_text",
     "board_of",
+    "called_from",
     "candidate_for",
     "desk_is_open",
     "desk_text",

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from maillage.availability.models import Booking
 from maillage.directory.models import Professional
+from maillage.kernel.identifiers import phone_digits
 from maillage.snp.enums import (
     OPEN,
     AgeBand,
@@ -62,7 +63,8 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Board:
     """All the board shows. `version`: the pulse it was read at. `residents`: ids of every
-    resident shown, for the journal."""
+    resident shown, for the journal. `awaited`: how many answers are waited for, when no other
+    professional may be asked before one comes; else 0."""
 
     version: int
     rows: list[Row]
@@ -71,6 +73,7 @@ class Board:
     proposals: list[Proposal] = field(default_factory=list)
     history: list[CareRequestEvent] = field(default_factory=list)
     matching: Matching | None = None
+    awaited: int = 0
 
     @property
     def residents(self) -> set[int]:
@@ -194,14 +197,17 @@ def board_of(cpts: Cpts, *, selected: int | None, now: dt.datetime | None = None
         matching = matching_for(
             current, now=now, settings=settings, shown=RANKED_SHOWN, asked=proposals[current.pk]
         )
+    live = [each for each in proposals[current.pk] if each.state in LIVE]
+    sent = sum(each.state == ProposalState.SENT for each in live)
     return Board(
         version=settings.version,
         rows=rows,
         counts=_counts(rows),
         current=current,
-        proposals=[each for each in proposals[current.pk] if each.state in LIVE],
+        proposals=live,
         history=history(current),
         matching=matching,
+        awaited=sent if sent >= settings.live_proposals_max else 0,
     )
 
 
@@ -213,6 +219,19 @@ def _in_hand(cpts: Cpts, care_request_id: int) -> CareRequest | None:
             *("taken_by__user", "agreement_by__user", "hand_over__red_flag"),
         )
         .first()
+    )
+
+
+def called_from(cpts: Cpts, phone: str) -> list[CareRequest]:
+    """Requests on the board whose number to call back is this one, the newest first."""
+    digits = phone_digits(phone)
+    if digits is None:
+        return []
+    return list(
+        on_board(cpts)
+        .filter(phone=digits)
+        .select_related("commune")
+        .order_by("-received_at", "-pk")
     )
 
 

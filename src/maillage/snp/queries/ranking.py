@@ -62,11 +62,35 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOutGroup:
+    """Those left out for one reason, in one line; `names` is empty where a count says enough."""
+
+    reason: str
+    count: int
+    names: str
+
+
+OTHER_PROFESSION = ranking.left_out_sentence(ranking.LeftOut.PROFESSION)
+
+
+@dataclass(frozen=True, slots=True)
 class Matching:
     """Everybody in the directory, those ranked first and in order."""
 
     ranked: tuple[Candidate, ...]
     left_out: tuple[Candidate, ...]
+
+    @property
+    def left_out_groups(self) -> list[LeftOutGroup]:
+        """By reason, the shortest list first; those of another profession counted, not named."""
+        by_reason: dict[str, list[str]] = defaultdict(list)
+        for candidate in self.left_out:
+            by_reason[candidate.left_out].append(candidate.name)
+        groups = [
+            LeftOutGroup(reason, len(names), "" if reason == OTHER_PROFESSION else ", ".join(names))
+            for reason, names in by_reason.items()
+        ]
+        return sorted(groups, key=lambda group: (not group.names, group.count, group.reason))
 
 
 @dataclass(frozen=True, slots=True)

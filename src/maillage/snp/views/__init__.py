@@ -4,6 +4,7 @@ from maillage.snp.views.answering import answer, link, proposal, voice
 from maillage.snp.views.desk import board, new, propose, story, take, withdraw
 from maillage.snp.views.following import (
     agreement,
+    by_phone,
     cancel,
     confirm,
     inform,
@@ -18,6 +19,7 @@ __all__ = [
     "agreement",
     "answer",
     "board",
+    "by_phone",
     "cancel",
     "confirm",
     "follow",

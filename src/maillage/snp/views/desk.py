@@ -16,7 +16,7 @@ from maillage.directory.enums import CareKind, Profession
 from maillage.directory.models import Professional
 from maillage.kernel import journal, pulse
 from maillage.kernel.errors import DomainError, NotAllowed
-from maillage.kernel.identifiers import is_insee
+from maillage.kernel.identifiers import fold, is_insee
 from maillage.kernel.pages import is_fragment, page, render_page
 from maillage.kernel.permissions import Permission
 from maillage.residents import queries as residents
@@ -56,10 +56,13 @@ def id_of(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
-def act(request, care_request, call, said: str = "") -> HttpResponse:
-    """One call, then the board; an expected refusal is shown there, as a sentence."""
+def act(request, care_request, call, said="") -> HttpResponse:
+    """One call, then the board; an expected refusal is shown there, as a sentence.
+
+    `said`: the sentence of success, or a function that makes it of what the call returned.
+    """
     try:
-        call()
+        done = call()
     except NotAllowed:
         raise
     except DomainError as error:
@@ -67,8 +70,9 @@ def act(request, care_request, call, said: str = "") -> HttpResponse:
         if is_fragment(request):
             return render(request, "_messages.html", status=409, using="jinja2")
     else:
-        if said:
-            messages.success(request, said)
+        sentence = said(done) if callable(said) else said
+        if sentence:
+            messages.success(request, sentence)
     return on_board(request, care_request)
 
 
@@ -109,8 +113,9 @@ def board_context(request, found: queries.Board) -> dict:
         "givers": AgreementGiver.choices,
         "history": found.history,
         "matching": found.matching,
+        "awaited": found.awaited,
         "ranked": ranked,
-        "left_out": found.matching.left_out if found.matching else (),
+        "left_out": found.matching.left_out_groups if found.matching else (),
         "kinds": dict(CareKind.choices),
         "professions": dict(Profession.choices),
         "map": drawn,
@@ -222,7 +227,7 @@ def intake_form(request, flags, doubles) -> CareRequestForm:
         request.POST or None,
         initial={"form_key": str(uuid.uuid4()), "can_travel": True, "channel": "patient"},
         flags=flags.flags.all() if flags else [],
-        communes=sorted(set(communes), key=lambda pair: pair[1]),
+        communes=sorted(set(communes), key=lambda pair: fold(pair[1])),
         doctors=doctors,
         doubles=doubles,
     )
@@ -359,6 +364,7 @@ def take(request, care_request):
         request,
         care_request,
         lambda: actions.take_case(by=request.actor, care_request=care_request),
+        said="Vous suivez cette demande.",
     )
 
 
@@ -374,6 +380,11 @@ def propose(request, care_request):
         request,
         care_request,
         lambda: actions.propose(by=request.actor, care_request=care_request, slot=slot),
+        said=lambda proposal: (
+            "Créneau réservé : prévenez le patient."
+            if proposal.state == ProposalState.ACCEPTED
+            else "Proposition envoyée : la réponse est attendue."
+        ),
     )
 
 

@@ -9,6 +9,7 @@ from maillage.kernel.pages import page, render_page
 from maillage.kernel.permissions import Permission
 from maillage.residents.models import Resident
 from maillage.snp import actions, queries
+from maillage.snp.enums import InformResult
 from maillage.snp.forms import (
     AgreementForm,
     CancelForm,
@@ -22,8 +23,20 @@ from maillage.snp.models import CareRequest
 from maillage.snp.views.desk import PURPOSE, act, facts, likely_doubles, on_board
 
 
-def small_form(request, care_request, form, *, title, button, call, note="", danger=False):
-    """A page with one short form about a request; its act, then the board."""
+def small_form(
+    request,
+    care_request,
+    form,
+    *,
+    title,
+    call,
+    button="",
+    note="",
+    danger=False,
+    said="",
+    template="snp/act.html",
+):
+    """A page with one short form about a request; its act, then the board, told `said`."""
     if request.method == "POST" and form.is_valid():
         try:
             call(form)
@@ -32,6 +45,8 @@ def small_form(request, care_request, form, *, title, button, call, note="", dan
         except DomainError as error:
             form.add_error(None, str(error))
         else:
+            if said:
+                messages.success(request, said)
             return on_board(request, care_request)
     context = {
         "care_request": care_request,
@@ -43,7 +58,7 @@ def small_form(request, care_request, form, *, title, button, call, note="", dan
         "danger": danger,
     }
     status = 422 if request.method == "POST" else 200
-    return render_page(request, "snp/act.html", context, status=status)
+    return render_page(request, template, context, status=status)
 
 
 @page(Permission.SNP_DESK, of=CareRequest, methods=("GET", "POST"))
@@ -56,6 +71,7 @@ def agreement(request, care_request):
         note="« Acceptez-vous que je transmette vos coordonnées au professionnel qui va vous "
         "recevoir ? » Sans accord, l'identité n'est montrée à personne.",
         button="Noter l'accord",
+        said="Accord noté.",
         call=lambda form: actions.record_agreement(
             by=request.actor, care_request=care_request, giver=form.cleaned_data["giver"]
         ),
@@ -64,12 +80,13 @@ def agreement(request, care_request):
 
 @page(Permission.SNP_DESK, of=CareRequest, methods=("GET", "POST"))
 def signs(request, care_request):
-    """The signs are asked again: one of them, and the request goes to the 15 now."""
+    """To the 15 now, for a worry or a sign; or the signs were asked again, and there was none."""
     flags = queries.red_flags(request.cpts)
 
     def call(form):
         if form.red_flag is None and not form.is_worried:
             actions.check_signs(by=request.actor, care_request=care_request)
+            messages.success(request, "Noté : aucun signe, redemandé maintenant.")
         else:
             actions.hand_over(by=request.actor, care_request=care_request, red_flag=form.red_flag)
 
@@ -77,11 +94,11 @@ def signs(request, care_request):
         request,
         care_request,
         SignsAgainForm(request.POST or None, flags=flags.flags.all() if flags else []),
-        title="Redemander les signes d'alerte",
-        note="Un signe coché, ou une autre inquiétude, transmet la demande au 15 maintenant.",
-        button="Valider",
+        title="Passer au 15",
+        note="Passez l'appel au 15, puis choisissez : la demande lui est transmise maintenant. "
+        "Le téléphone et la commune sont gardés jusqu'à la reprise.",
         call=call,
-        danger=True,
+        template="snp/signs.html",
     )
 
 
@@ -94,6 +111,7 @@ def confirm(request, care_request):
         title="Reprise par le 15",
         note="Le numéro à rappeler n'est plus gardé une fois la reprise notée.",
         button="Noter la reprise",
+        said="Reprise par le 15 notée.",
         call=lambda form: actions.confirm_hand_over(
             by=request.actor,
             care_request=care_request,
@@ -111,6 +129,7 @@ def cancel(request, care_request):
         title="Annuler la demande",
         note="Les places retenues sont rendues et les professionnels prévenus.",
         button="Annuler la demande",
+        said="Demande annulée.",
         call=lambda form: actions.cancel(
             by=request.actor,
             care_request=care_request,
@@ -156,9 +175,7 @@ def name_patient(request, care_request):
             by=request.actor,
             care_request=care_request,
             resident=known,
-            family_name=data["family_name"],
-            given_name=data["given_name"],
-            birth_date=data["birth_date"],
+            **{name: data[name] for name in ("family_name", "given_name", "birth_date")},
             is_sure="resident" in request.POST,
         )
 
@@ -169,6 +186,7 @@ def name_patient(request, care_request):
         title="Nommer le patient",
         note="On cherche d'abord parmi les personnes connues.",
         button="Enregistrer",
+        said="Patient nommé.",
         call=call,
     )
 
@@ -186,8 +204,9 @@ def inform(request, care_request):
             means=form.cleaned_data["means"],
             result=form.cleaned_data["result"],
         )
+        return f"Noté : {InformResult(form.cleaned_data['result']).label}."
 
-    return act(request, care_request, call)
+    return act(request, care_request, call, said=str)
 
 
 @page(Permission.SNP_DESK, Permission.PROPOSAL_ANSWER, of=CareRequest, methods=("POST",))
@@ -216,4 +235,19 @@ def reorient(request, care_request):
         request,
         care_request,
         lambda: actions.reorient(by=request.actor, care_request=care_request),
+        said="Demande à réorienter : choisissez un autre créneau.",
     )
+
+
+@page(Permission.SNP_DESK, methods=("POST",))
+def by_phone(request):
+    """Open requests whose number to call back is this one; posted: no number in an address."""
+    found = queries.called_from(request.cpts, request.POST.get("phone", ""))
+    journal.record_read(
+        "snp.by_phone",
+        by=request.actor,
+        cpts=request.cpts,
+        residents=[each.resident_id for each in found],
+        purpose=PURPOSE,
+    )
+    return render_page(request, "snp/by_phone.html", {"found": found})

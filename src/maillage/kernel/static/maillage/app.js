@@ -28,6 +28,27 @@
     }
   };
 
+  // The request in hand may be far down its column: the column alone moves, neither page nor focus.
+  const show = () => {
+    const row = document.querySelector('a.req[aria-current="true"]');
+    const column = row && row.closest(".col");
+    if (!column || column.scrollHeight <= column.clientHeight) return;
+    const [here, seen] = [row.getBoundingClientRect(), column.getBoundingClientRect()];
+    const header = column.querySelector("header").offsetHeight;
+    if (here.top < seen.top + header || here.bottom > seen.bottom) {
+      column.scrollTop += here.top - seen.top - column.clientHeight / 3;
+    }
+  };
+
+  // On the board, what went well is told for a while, then leaves; a refusal stays until it is read.
+  const TOLD = 10000;
+  const fade = () => {
+    for (const alert of all(".board-page #messages .alert.ok:not([data-leaves])")) {
+      alert.dataset.leaves = "";
+      setTimeout(() => alert.remove(), TOLD);
+    }
+  };
+
   // Keyboard of the board.
   const typing = (target) =>
     target instanceof Element && target.closest("input, textarea, select, [contenteditable]:not([contenteditable=false])");
@@ -46,7 +67,7 @@
     pending = setTimeout(() => row.isConnected && row.click(), 90);
   };
   const aim = (rank) => {
-    const button = document.querySelector(`[data-rank="${rank}"] .slot`);
+    const button = document.querySelector(`[data-rank="${rank}"] .slot:not([disabled])`);
     if (!button) return false;
     button.focus();
     button.closest("[data-rank]").scrollIntoView({ block: "nearest" });
@@ -167,7 +188,9 @@
   document.addEventListener("htmx:after:swap", (event) => {
     reveal();
     tick();
+    fade();
     const source = event.detail && event.detail.ctx && event.detail.ctx.sourceElement;
+    if (source instanceof Element && source.id !== "board") show(); // one's own act, not the live board
     const current = document.getElementById("current");
     if (current && source instanceof Element && source.matches("a.req") && matchMedia("(max-width: 46rem)").matches) {
       current.scrollIntoView();
@@ -177,5 +200,7 @@
 
   reveal();
   tick();
+  fade();
+  show();
   setInterval(tick, 5000);
 })();
