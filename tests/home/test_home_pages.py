@@ -129,6 +129,66 @@ def test_the_journal_shows_ids_never_a_resident_by_name(client, cpts, desk):
     assert "snp.accepted" in page
     assert "Passiflore" not in page
     assert "secret" not in page
-    assert len(seen) <= 8
-    only_reads = read(client.get(url, {"nature": "read"}))
-    assert "snp.accepted" not in only_reads
+    assert len(seen) <= 9
+    only_reads = client.get(url, {"nature": "read"}).content.decode()
+    assert '<code class="muted">snp.accepted' not in only_reads
+
+
+def acts_of(response):
+    return re.findall(r'<code class="muted">([a-z_]+\.[a-z_]+)</code>', response.content.decode())
+
+
+def test_the_journal_says_each_act_and_the_number_of_the_request(client, cpts, desk):
+    with scope(cpts=cpts):
+        first = make_case(desk, "cancelled").care_request
+        second = make_case(desk, "proposed").care_request
+    sign_in(client, cpts, Role.DATA_PROTECTION_OFFICER)
+    page = read(client.get(reverse("home:journal", kwargs={"cpts": cpts.slug})))
+    assert f"Demande annulée snp.cancelled demande n° {first.number}" in page
+    assert f"Proposition envoyée snp.proposed demande n° {second.number}" in page
+
+
+def test_the_journal_is_read_for_one_act_and_for_one_resident(client, cpts, desk):
+    with scope(cpts=cpts):
+        ours = make_case(desk, "informed", agreement_from="patient", **NAMED).care_request
+        other = make_case(desk, family_name="Coquelicot", given_name="Ida").care_request
+        # Somebody else's lines whose ids hold the digits of ours.
+        for shown in ([ours.resident_id], [int(f"{ours.resident_id}{ours.resident_id}")]):
+            JournalLine.objects.create(
+                at=timezone.now(),
+                kind="read",
+                cpts_id=cpts.pk,
+                actor_kind="seat",
+                action="snp.story" if shown == [ours.resident_id] else "snp.new",
+                purpose="essai",
+                residents=shown,
+            )
+    sign_in(client, cpts, Role.DATA_PROTECTION_OFFICER)
+    url = reverse("home:journal", kwargs={"cpts": cpts.slug})
+    assert set(acts_of(client.get(url, {"acte": "snp.informed"}))) == {"snp.informed"}
+    about = client.get(url, {"habitant": ours.resident_id})
+    assert {"snp.created", "snp.informed", "snp.story", "resident.recorded"} <= set(acts_of(about))
+    assert "snp.new" not in acts_of(about)
+    assert f"demande n° {other.number} " not in read(about)
+    both = client.get(url, {"habitant": ours.resident_id, "acte": "snp.story"})
+    assert acts_of(both) == ["snp.story"]
+    wrong = client.get(url, {"habitant": "douze"})
+    assert "Un numéro ne contient que des chiffres." in read(wrong)
+
+
+def test_somebody_without_a_given_name_is_greeted_by_what_is_known(client, cpts):
+    for about, name in (
+        ({"given_name": ""}, "Exemple"),
+        ({"given_name": "", "family_name": "", "email": "seule@exemple.example"}, "seule@exemple"),
+    ):
+        seat = make_seat(cpts, Role.READER, make_user(**about))
+        client.force_login(seat.user)
+        assert f"Bonjour {name}" in read(client.get(home_of(cpts)))
+
+
+def test_a_secretary_without_a_delegation_is_led_to_where_one_is_given(client, cpts):
+    sign_in(client, cpts, Role.SECRETARY)
+    there = reverse("directory:delegations", kwargs={"cpts": cpts.slug})
+    assert f'href="{there}"' in client.get(home_of(cpts)).content.decode()
+    week = reverse("availability:week", kwargs={"cpts": cpts.slug})
+    assert f'href="{there}"' in client.get(week).content.decode()

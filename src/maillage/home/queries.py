@@ -1,18 +1,26 @@
 """What the health page tells; and, for other pages of the house, reads across every app."""
 
 import datetime as dt
+import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
-from django.db.models import Max
+from django.db.models import Max, Q, TextField
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 import maillage
 from maillage.accounts.models import Notice, Seat
+from maillage.home.enums import LINES
 from maillage.kernel import instance
-from maillage.kernel.models import Beat
+from maillage.kernel.models import Beat, JournalLine
+from maillage.kernel.permissions import Actor
+from maillage.residents.models import Resident
+from maillage.snp.models import CareRequest
+from maillage.territory.models import Cpts
 
 LOOPS = {"notices": "l'envoi des messages", "clock": "l'horloge"}
 SILENCE = dt.timedelta(minutes=2)
@@ -73,3 +81,70 @@ def seat_labels(seat_ids: Iterable[int | None]) -> dict[int, str]:
     """Who holds each seat, for the data-protection officer's reading of the journal."""
     seats = Seat.objects.filter(pk__in={pk for pk in seat_ids if pk}).select_related("user")
     return {seat.pk: f"{seat.user} ({seat.get_role_display()})" for seat in seats}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the journal and its words. `care_request`: the « n° » the desk knows, or None."""
+
+    row: JournalLine
+    said: str
+    who: str
+    care_request: int | None
+
+
+def journal_of(actor: Actor, *, kind: str = "", action: str = "", resident_id: int | None = None):
+    """Lines the actor may read, newest first; of one kind, of one act or page, about one resident."""
+    lines = JournalLine.objects.visible_to(actor).order_by("-at", "-pk")
+    if kind in JournalLine.Kind.values:
+        lines = lines.filter(kind=kind)
+    if action in LINES:
+        lines = lines.filter(action=action)
+    if resident_id is not None:
+        lines = lines.filter(_about(actor, resident_id))
+    return lines
+
+
+def _about(actor: Actor, resident_id: int) -> Q:
+    """Whoever was shown them, and whatever was done to their record or to one of their requests."""
+    requests = CareRequest.objects.filter(cpts=actor.cpts_id, resident=resident_id)
+    targets = [_target(CareRequest, pk) for pk in requests.values_list("pk", flat=True)]
+    shown = JournalLine.objects.annotate(ids=Cast("residents", TextField())).filter(
+        cpts_id=actor.cpts_id, ids__regex=rf"(^|[^0-9]){resident_id}([^0-9]|$)"
+    )
+    return Q(pk__in=shown.values("pk")) | Q(target__in=[*targets, _target(Resident, resident_id)])
+
+
+def _target(model: type, pk: int) -> str:
+    """As the journal writes the object of an act."""
+    return f"{model._meta.label_lower}:{pk}"
+
+
+def told(lines: Iterable[JournalLine], cpts: Cpts) -> list[Line]:
+    """Lines in words: the act, who, and the number of the request where there is one."""
+    rows = list(lines)
+    seats = seat_labels(row.seat_id for row in rows)
+    of_request = re.compile(rf"{CareRequest._meta.label_lower}:([0-9]+)")
+    named = {row.pk: int(m[1]) for row in rows if (m := of_request.fullmatch(row.target))}
+    numbers = dict(
+        CareRequest.objects.filter(cpts=cpts, pk__in=set(named.values())).values_list(
+            "pk", "number"
+        )
+    )
+    return [
+        Line(
+            row=row,
+            said=LINES.get(row.action, row.action),
+            who=_who(row, seats),
+            care_request=numbers.get(named.get(row.pk, 0)),
+        )
+        for row in rows
+    ]
+
+
+def _who(row: JournalLine, seats: dict[int, str]) -> str:
+    if row.seat_id:
+        return seats.get(row.seat_id, f"rôle {row.seat_id}")
+    if row.user_id:
+        return f"compte {row.user_id}"
+    return {"link": "lien signé", "system": "la plateforme"}.get(row.actor_kind, row.actor_kind)

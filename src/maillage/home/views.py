@@ -1,5 +1,7 @@
 """The first page of each role, the journal, and the pages that say no."""
 
+from urllib.parse import urlencode
+
 from django.core.paginator import Paginator
 from django.http import JsonResponse
 from django.shortcuts import redirect, render
@@ -9,7 +11,9 @@ from maillage.accounts import queries as accounts
 from maillage.accounts.enums import Role
 from maillage.availability import queries as availability
 from maillage.home import queries
+from maillage.home.enums import ACTS, READS
 from maillage.kernel import instance, journal
+from maillage.kernel.identifiers import fold
 from maillage.kernel.models import JournalLine
 from maillage.kernel.pages import Access, is_fragment, page, render_page
 from maillage.kernel.permissions import Permission
@@ -18,6 +22,7 @@ from maillage.snp.rules import can_see_identity
 from maillage.territory import queries as territory
 
 LINES_PER_PAGE = 50
+ID_DIGITS = 19  # more than any id has
 
 
 @page(Access.PUBLIC)
@@ -93,17 +98,28 @@ def my_day(request):
 @page(Permission.JOURNAL_VIEW)
 def journal_page(request):
     """Acts and readings, newest first: opaque ids only, as they were written."""
-    lines = JournalLine.objects.visible_to(request.actor).order_by("-at", "-pk")
-    kind = request.GET.get("nature", "")
-    if kind in JournalLine.Kind.values:
-        lines = lines.filter(kind=kind)
-    shown = Paginator(lines, LINES_PER_PAGE).get_page(request.GET.get("page"))
-    seats = queries.seat_labels(line.seat_id for line in shown)
-    return render_page(
-        request,
-        "home/journal.html",
-        {"lines": shown, "seats": seats, "kind": kind, "kinds": JournalLine.Kind.choices},
+    asked = {name: request.GET.get(name, "").strip() for name in ("nature", "acte", "habitant")}
+    wanted = asked["habitant"]
+    is_id = wanted.isascii() and wanted.isdigit() and len(wanted) < ID_DIGITS
+    lines = queries.journal_of(
+        request.actor,
+        kind=asked["nature"],
+        action=asked["acte"],
+        resident_id=int(wanted) if is_id else None,
     )
+    shown = Paginator(lines, LINES_PER_PAGE).get_page(request.GET.get("page"))
+    query = urlencode({name: value for name, value in asked.items() if value})
+    context = {
+        "lines": shown,
+        "rows": queries.told(shown, request.cpts),
+        "asked": asked,
+        "is_wrong": bool(wanted) and not is_id,
+        "query": query and f"{query}&",
+        "kinds": JournalLine.Kind.choices,
+        "acts": sorted(ACTS.items(), key=lambda pair: fold(pair[1])),
+        "reads": sorted(READS.items(), key=lambda pair: fold(pair[1])),
+    }
+    return render_page(request, "home/journal.html", context)
 
 
 def refused(request, error, status: int):
