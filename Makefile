@@ -14,7 +14,6 @@ run: ## start the platform with the demo (PORT=8000, VAR=var, HOST=127.0.0.1)
 	@exec .venv/bin/maillage serve --demo --stop-with-parent
 
 test: ## all tests: SQLite, PostgreSQL, Chromium (ENGINE=sqlite|postgres|browser for one)
-	@tools/setup dev
 	@tools/test $(ARGS)
 
 check: ## format, lint, types, import contracts, templates, migrations, deployment settings
