@@ -110,6 +110,27 @@ def test_the_desk_works_without_javascript(browser, serve, enter):
     expect(page.locator(".queue [aria-current=true]")).to_contain_text("À traiter")
 
 
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_number_searched_among_residents_leads_to_its_request(
+    browser, serve, enter, scripts, axe
+):
+    page = browser.new_context(java_script_enabled=scripts).new_page()
+    enter(page, "Malo Standard")
+    fill_request(page, serve)
+    page.goto(f"{serve}{HERE}habitants/")
+    page.get_by_label("Téléphone").fill(PHONE)
+    page.get_by_role("button", name="Chercher", exact=True).click()
+    if scripts:
+        expect(page.get_by_role("heading", name=re.compile("fiche"))).to_be_visible()
+    else:
+        page.get_by_role("button", name="Une demande ouverte a-t-elle ce numéro").click()
+    expect(page.locator("main .alert")).to_contain_text("Ce numéro est celui d")
+    if scripts:
+        assert axe(page) == []
+    page.get_by_role("link", name=re.compile("Demande n°")).first.click()
+    expect(page.locator(".cur")).to_contain_text("Mal de dos")
+
+
 def test_a_sign_stops_everything(browser, serve, enter):
     page = browser.new_context().new_page()
     enter(page, "Malo Standard")

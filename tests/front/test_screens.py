@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.test import override_settings
 from playwright.sync_api import expect
 
 from tests.front import gallery
@@ -145,6 +146,31 @@ def test_what_time_alone_changes_is_seen_within_a_minute(page, site, desk):
         page.wait_for_timeout(40)
     whole = [query for query in desk.asked if "since" not in query]
     assert len(whole) == 1 and len(desk.asked) > 10
+
+
+def test_the_request_in_hand_is_brought_into_view_and_nothing_takes_the_focus(page, site, desk):
+    page.set_viewport_size({"width": 1440, "height": 500})
+    with override_settings(STORAGES=gallery.PLAIN_STATIC):
+        drawn = gallery.draw("snp/board.html", gallery.board() | {"current_id": 10}, at=BOARD)
+    desk.pages["far"] = drawn
+    page.goto(f"{site}/far")
+    row, column = page.locator("#req-10"), page.locator(".queue-col")
+    expect(row).to_be_in_viewport(ratio=1)
+    assert column.evaluate("e => e.scrollTop") > 0
+    assert page.evaluate("document.scrollingElement.scrollTop") == 0
+    assert page.evaluate("document.activeElement === document.body")
+
+
+def test_while_an_answer_is_awaited_a_number_aims_at_what_may_be_booked(page, site, desk):
+    with override_settings(STORAGES=gallery.PLAIN_STATIC):
+        drawn = gallery.draw("snp/board.html", gallery.board() | {"awaited": 1}, at=BOARD)
+    desk.pages["awaited"] = drawn
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto(f"{site}/awaited")
+    expect(page.locator(".slot.ask:not([disabled])")).to_have_count(0)
+    rank = page.locator(".pro:has(.slot:not([disabled]))").first.get_attribute("data-rank")
+    page.keyboard.press(rank)
+    expect(page.locator(f'[data-rank="{rank}"] .slot:not(.ask)').first).to_be_focused()
 
 
 def test_what_was_unfolded_stays_unfolded(board, desk):
