@@ -2,10 +2,10 @@
 
 import pytest
 from django.core.management import CommandError, call_command
-from people import make_commune
 
 from maillage.accounts.models import Notice, Seat
 from maillage.territory.models import Cpts
+from people import make_commune
 
 GIVEN = {
     "admin": "chef@essai.example",
