@@ -94,10 +94,13 @@ def served(folder, port, *options):
         assert wait_for(lambda: "Ctrl-C" in log.read_text(), 10)
         yield server, list(family(server.pid)), log
     finally:
-        for pid in list(family(server.pid)):
+        pids = list(family(server.pid))
+        for pid in reversed(pids):  # parents first, or they would start again what was killed
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         server.wait()
+        # Until then one of them may still hold the port, and answer for the next server.
+        assert wait_for(lambda: not alive(pids) and health(port) is None, 10)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
