@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.db import connection
+from hypothesis import settings as hypothesis_settings
 
 from maillage.config.jinja import forget_mark
 from maillage.snp.queries import forget_maps
@@ -17,6 +18,10 @@ VENDOR = Path(__file__).parent / "browser/vendor"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # Files that are not in the repository (open data, designs); tests that compare with them may skip.
 SHARED = Path(os.environ.get("MAILLAGE_SHARED") or ROOT.parent / "shared")
+
+# How long an example takes says how busy the machine is, never whether the answer is right.
+hypothesis_settings.register_profile("maillage", deadline=None)
+hypothesis_settings.load_profile("maillage")
 
 
 def pytest_collection_modifyitems(items):
