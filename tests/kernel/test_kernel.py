@@ -77,7 +77,7 @@ def test_a_pulse_moves_once_for_each_cpts():
     assert pulse.version(one.pk) == 0
     pulse.bump(one.pk, two.pk, one.pk)
     first = pulse.version(one.pk)
-    pulse.bump_all([one.pk])
+    pulse.bump(one.pk)
     assert (pulse.version(one.pk), pulse.version(two.pk)) == (first + 1, first)
     assert Pulse.objects.count() == 2
 

@@ -331,7 +331,7 @@ def test_settings_are_dated_and_the_past_stays(desk, cpts, clock):
     assert queries.desk_text(new) == "lundi 8\u00a0h–12\u00a0h et 13\u00a0h–18\u00a0h"
     with pytest.raises(actions.BadSettings, match="se chevauchent"):
         actions.set_desk(by=coordinator, hours=[(0, 480, 720), (0, 700, 1080)], **given)
-    with pytest.raises(NotAllowed, match="Seul le coordinateur"):
+    with pytest.raises(NotAllowed, match="Seuls le coordinateur"):
         actions.set_desk(by=desk, hours=[], **given)
 
 
@@ -363,7 +363,7 @@ def test_signs_are_validated_by_a_named_doctor(desk, cpts, clock):
     ):
         with pytest.raises(actions.BadSettings, match=sentence):
             actions.validate_red_flags(by=coordinator, **given | wrong)
-    with pytest.raises(NotAllowed, match="Seul le coordinateur"):
+    with pytest.raises(NotAllowed, match="Seuls le coordinateur"):
         actions.validate_red_flags(by=desk, labels=labels, validated_by="Dr Exemple", **given)
 
 

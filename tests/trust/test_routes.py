@@ -68,8 +68,8 @@ LISTS = {
     "snp:new": {D},
     "snp:by_phone": {D},
     "snp:follow": {C},
-    "snp:settings": {C},
-    "snp:signs_settings": {C},
+    "snp:settings": {A, C},
+    "snp:signs_settings": {A, C},
 }
 # Pages about an object: its kind, the roles that may see it exists, the roles that may open the page.
 OBJECTS = {

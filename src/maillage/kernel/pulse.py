@@ -1,7 +1,5 @@
 """What moves the screens: one counter per CPTS. Bumped last in an action, so locks stay short."""
 
-from collections.abc import Iterable
-
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
@@ -20,10 +18,6 @@ def bump(*cpts_ids: int) -> None:
     for cpts_id in sorted(set(cpts_ids)):
         if not Pulse.objects.filter(pk=cpts_id).update(version=F("version") + 1):
             Pulse.objects.get_or_create(pk=cpts_id)
-
-
-def bump_all(cpts_ids: Iterable[int]) -> None:
-    bump(*cpts_ids)
 
 
 def beat(name: str) -> None:

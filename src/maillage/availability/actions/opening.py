@@ -45,7 +45,7 @@ def _finish(action: str, rule: WeeklyPeriod | Opening | Absence, *, by: Actor) -
     journal.record(
         f"availability.{action}", rule, by=by, cpts=by.cpts_id, professional=rule.professional_id
     )
-    pulse.bump_all(cpts_ids_of(rule.professional))
+    pulse.bump(*cpts_ids_of(rule.professional))
 
 
 def _check_place(professional: Professional, place: Place) -> None:
@@ -199,7 +199,7 @@ def _remove(action: str, rule: WeeklyPeriod | Opening, *, by: Actor) -> None:
     )
     rule.delete()
     refresh_slots([professional.pk])
-    pulse.bump_all(cpts_ids_of(professional))
+    pulse.bump(*cpts_ids_of(professional))
 
 
 @transaction.atomic

@@ -125,8 +125,8 @@ def _roll(ids: list[int], *, by: Actor) -> dict[str, int]:
     counts = refresh_slots(ids)
     if counts["created"] or counts["changed"] or counts["closed"] or counts["deleted"]:
         journal.record("availability.horizon_rolled", None, by=by, cpts=None, **counts)
-        pulse.bump_all(
-            CptsVisibility.objects.filter(professional__in=ids)
+        pulse.bump(
+            *CptsVisibility.objects.filter(professional__in=ids)
             .values_list("cpts", flat=True)
             .distinct()
         )

@@ -39,7 +39,9 @@ def set_desk(
     wall clock. Raises NotAllowed, BadSettings.
     """
     if not can_set_desk(by, cpts):
-        raise NotAllowed("Seul le coordinateur change les réglages de la régulation.")
+        raise NotAllowed(
+            "Seuls le coordinateur et l'administrateur changent les réglages de la régulation."
+        )
     hours = sorted(hours)
     for (day, _, closes), (next_day, opens, _) in zip(hours, hours[1:], strict=False):
         if day == next_day and opens < closes:
@@ -81,7 +83,9 @@ def validate_red_flags(
 ) -> RedFlagList:
     """Put a new list of signs in force, validated by a named doctor. Raises NotAllowed, BadSettings."""
     if not can_set_desk(by, cpts):
-        raise NotAllowed("Seul le coordinateur enregistre la liste des signes d'alerte.")
+        raise NotAllowed(
+            "Seuls le coordinateur et l'administrateur enregistrent la liste des signes d'alerte."
+        )
     kept = list(dict.fromkeys(" ".join(label.split()) for label in labels if label.strip()))
     if not kept:
         raise BadSettings("La liste des signes d'alerte ne peut pas être vide.")
