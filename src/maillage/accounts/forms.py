@@ -1,11 +1,7 @@
 from django import forms
 
 from maillage.accounts.enums import Role
-
-
-def _day(label, **kwargs):
-    widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-    return forms.DateField(label=label, required=False, widget=widget, **kwargs)
+from maillage.kernel.fields import DateField
 
 
 class InviteForm(forms.Form):
@@ -13,8 +9,12 @@ class InviteForm(forms.Form):
     role = forms.ChoiceField(label="Rôle", choices=Role.choices)
     given_name = forms.CharField(label="Prénom", required=False, max_length=80)
     family_name = forms.CharField(label="Nom", required=False, max_length=80)
-    starts_on = _day("À partir du", help_text="Vide : dès que le rôle est ouvert.")
-    ends_on = _day("Jusqu'au (inclus)", help_text="Vide : sans fin prévue.")
+    starts_on = DateField(
+        label="À partir du", required=False, help_text="Vide : dès que le rôle est ouvert."
+    )
+    ends_on = DateField(
+        label="Jusqu'au (inclus)", required=False, help_text="Vide : sans fin prévue."
+    )
 
     def clean(self):
         given = super().clean()

@@ -17,6 +17,7 @@ from maillage.availability.enums import (
 )
 from maillage.availability.queries import end_of_day, kinds_of, wall_instant
 from maillage.directory.enums import CareKind
+from maillage.kernel.fields import DateField
 
 MODES = [
     (BookingMode.ON_AGREEMENT, "sur accord : on vous demande d'abord"),
@@ -30,10 +31,8 @@ AUDIENCES = [
 ]
 
 
-class Day(forms.DateField):
+class Day(DateField):
     """A day of a diary: a year mistyped (0026, 9999) is told, an instant can be made of the rest."""
-
-    widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 
     def validate(self, value):
         super().validate(value)

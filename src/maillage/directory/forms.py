@@ -11,6 +11,7 @@ from maillage.directory.enums import (
     ProfessionalRow,
     Speciality,
 )
+from maillage.kernel.fields import DateField
 from maillage.kernel.identifiers import is_rpps_shaped, phone_digits
 
 EVERY = [("", "toutes")]
@@ -145,13 +146,10 @@ class LinkForm(forms.Form):
 
 class DelegationForm(forms.Form):
     secretary = forms.ModelChoiceField(label="Secrétaire", queryset=None, empty_label="choisir")
-    from_on = forms.DateField(
-        label="À partir du", widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-    )
-    until_on = forms.DateField(
+    from_on = DateField(label="À partir du")
+    until_on = DateField(
         label="Jusqu'au (inclus)",
         required=False,
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         help_text="Laissez vide tant que vous ne connaissez pas la fin.",
     )
 

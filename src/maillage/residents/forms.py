@@ -1,13 +1,9 @@
 from django import forms
 
+from maillage.kernel.fields import DateField
 from maillage.kernel.identifiers import phone_digits
 from maillage.residents import queries
 from maillage.residents.models import Resident
-
-
-class DateInput(forms.DateInput):
-    def __init__(self):
-        super().__init__(attrs={"type": "date", "autocomplete": "off"}, format="%Y-%m-%d")
 
 
 def commune_text(commune) -> str:
@@ -35,7 +31,7 @@ class IdentityForm(forms.Form):
         max_length=80,
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
-    birth_date = forms.DateField(label="Date de naissance", required=False, widget=DateInput())
+    birth_date = DateField(label="Date de naissance", required=False)
     commune = forms.CharField(
         label="Commune",
         required=False,

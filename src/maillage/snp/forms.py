@@ -1,6 +1,7 @@
 from django import forms
 
 from maillage.directory.enums import CareKind, Profession
+from maillage.kernel.fields import DateField
 from maillage.kernel.identifiers import phone_digits
 from maillage.kernel.words import WEEKDAYS
 from maillage.snp.enums import (
@@ -158,11 +159,7 @@ class CareRequestForm(SignsForm):
     )
     family_name = forms.CharField(label="Nom du patient", max_length=80, required=False)
     given_name = forms.CharField(label="Prénom", max_length=80, required=False)
-    birth_date = forms.DateField(
-        label="Date de naissance",
-        required=False,
-        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
-    )
+    birth_date = DateField(label="Date de naissance", required=False)
     resident = forms.ChoiceField(label="Déjà connu ?", required=False, widget=forms.RadioSelect)
     usual_doctor = forms.ChoiceField(label="Médecin traitant", required=False)
 
@@ -194,11 +191,7 @@ class PatientForm(forms.Form):
 
     family_name = forms.CharField(label="Nom", max_length=80)
     given_name = forms.CharField(label="Prénom", max_length=80, required=False)
-    birth_date = forms.DateField(
-        label="Date de naissance",
-        required=False,
-        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
-    )
+    birth_date = DateField(label="Date de naissance", required=False)
     resident = forms.ChoiceField(label="Déjà connu ?", required=False, widget=forms.RadioSelect)
 
     def __init__(self, *args, doubles=(), **kwargs):
@@ -286,9 +279,7 @@ class RedFlagForm(forms.Form):
         label="Signes d'alerte, un par ligne", widget=forms.Textarea(attrs={"rows": 10})
     )
     validated_by = forms.CharField(label="Médecin de la CPTS qui a validé la liste", max_length=120)
-    validated_on = forms.DateField(
-        label="Validée le", widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
-    )
+    validated_on = DateField(label="Validée le")
 
 
 def write_hours(hours) -> str:

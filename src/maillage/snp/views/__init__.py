@@ -1,7 +1,7 @@
 """Pages of unscheduled care: the desk's, the professional's, the coordinator's."""
 
 from maillage.snp.views.answering import answer, link, proposal, voice
-from maillage.snp.views.desk import board, new, propose, story, take, withdraw
+from maillage.snp.views.desk import board, propose, story, take, withdraw
 from maillage.snp.views.following import (
     agreement,
     by_phone,
@@ -13,6 +13,7 @@ from maillage.snp.views.following import (
     reorient,
     signs,
 )
+from maillage.snp.views.intake import new
 from maillage.snp.views.steering import follow, settings, signs_settings
 
 __all__ = [

@@ -20,7 +20,8 @@ from maillage.snp.forms import (
     SignsAgainForm,
 )
 from maillage.snp.models import CareRequest
-from maillage.snp.views.desk import PURPOSE, act, facts, likely_doubles, on_board
+from maillage.snp.views.desk import PURPOSE, act, facts, on_board
+from maillage.snp.views.intake import likely_doubles
 
 
 def small_form(

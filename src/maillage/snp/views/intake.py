@@ -1,0 +1,148 @@
+"""The page of a call: signs first, likely doubles before a new record."""
+
+import datetime as dt
+import uuid
+
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from django.utils.dateparse import parse_date
+
+from maillage.directory import queries as directory
+from maillage.directory.enums import Profession
+from maillage.directory.models import Professional
+from maillage.kernel import journal
+from maillage.kernel.errors import DomainError, NotAllowed
+from maillage.kernel.identifiers import fold, is_insee
+from maillage.kernel.pages import page, render_page
+from maillage.kernel.permissions import Permission
+from maillage.residents import queries as residents
+from maillage.residents.models import Resident
+from maillage.snp import actions, queries
+from maillage.snp.forms import NONE_OF_THESE, CareRequestForm
+from maillage.snp.views.desk import PURPOSE, on_board
+from maillage.territory import queries as territory
+from maillage.territory.models import Commune
+
+FORM_FIELDS = (
+    *("form_key", "phone", "out_of_hours_seen", "channel", "profession", "reason", "note"),
+    *("age_band", "caller_name", "sms_allowed", "can_travel", "kind", "agreement_from"),
+    *("family_name", "given_name", "birth_date"),
+)
+
+
+def intake_form(request, flags, doubles) -> CareRequestForm:
+    communes = [
+        (row.commune_id, row.commune.name)
+        for row in territory.perimeter(request.cpts, timezone.localdate())
+    ]
+    doctors = [
+        (str(doctor.pk), str(doctor))
+        for doctor in directory.directory_of(request.cpts).filter(profession=Profession.DOCTOR)
+    ]
+    return CareRequestForm(
+        request.POST or None,
+        initial={"form_key": str(uuid.uuid4()), "can_travel": True, "channel": "patient"},
+        flags=flags.flags.all() if flags else [],
+        communes=sorted(set(communes), key=lambda pair: fold(pair[1])),
+        doctors=doctors,
+        doubles=doubles,
+    )
+
+
+@page(Permission.SNP_DESK, methods=("GET", "POST"))
+def new(request):
+    flags = queries.red_flags(request.cpts)
+    settings = queries.settings_of(request.cpts)
+    is_open = queries.desk_is_open(request.cpts)
+    doubles = []
+    if request.method == "POST":
+        given = {name: request.POST.get(name, "") for name in ("phone", "commune")}
+        doubles = likely_doubles(request, **given)
+    form = intake_form(request, flags, doubles)
+    asked = "resident" in request.POST or not doubles
+    if request.method == "POST" and form.is_valid() and (asked or form.red_flag):
+        try:
+            care_request = actions.create_care_request(
+                by=request.actor, cpts=request.cpts, intake=intake_of(request, form)
+            )
+        except NotAllowed:
+            raise
+        except DomainError as error:
+            form.add_error(None, str(error))
+            if isinstance(error, actions.FormUsed):
+                form.data = form.data.copy()
+                form.data["form_key"] = str(uuid.uuid4())
+        else:
+            return on_board(request, care_request)
+    journal.record_read(
+        "snp.new",
+        by=request.actor,
+        cpts=request.cpts,
+        residents=[each.pk for each in doubles],
+        purpose=PURPOSE,
+    )
+    return render_page(
+        request,
+        "snp/new.html",
+        {
+            "form": form,
+            "flags": flags,
+            "desk_is_open": is_open,
+            "desk_hours": queries.desk_text(settings),
+            "doubles": doubles,
+            "ask_doubles": bool(doubles),
+        },
+        status=422 if request.method == "POST" else 200,
+    )
+
+
+def likely_doubles(request, *, phone: str, commune: str) -> list[Resident]:
+    """Residents who may be the patient typed in: same phone, or name and birth date or commune."""
+    data = request.POST
+    if not data.get("family_name", "").strip() or data.get("sign", NONE_OF_THESE) != NONE_OF_THESE:
+        return []
+    return list(
+        residents.find(
+            request.actor,
+            request.cpts,
+            phone=phone,
+            family_name=data["family_name"],
+            given_name=data.get("given_name", ""),
+            birth_date=parse_date_or_none(data.get("birth_date", "")),
+            commune=Commune.objects.filter(pk=commune).first() if is_insee(commune) else None,
+        )
+    )
+
+
+def parse_date_or_none(text: str) -> dt.date | None:
+    try:
+        return parse_date(text)
+    except ValueError:
+        return None
+
+
+def intake_of(request, form: CareRequestForm) -> actions.Intake:
+    data = form.cleaned_data
+    resident = None
+    if data.get("resident"):
+        resident = get_object_or_404(
+            Resident.objects.visible_to(request.actor), pk=data["resident"]
+        )
+    doctor = None
+    if data["usual_doctor"]:
+        doctor = get_object_or_404(
+            Professional.objects.visible_to(request.actor), pk=data["usual_doctor"]
+        )
+    commune = next(
+        row.commune
+        for row in territory.perimeter(request.cpts, timezone.localdate())
+        if row.commune_id == data["commune"]
+    )
+    return actions.Intake(
+        commune=commune,
+        red_flag=form.red_flag,
+        resident=resident,
+        is_sure="resident" in request.POST,
+        usual_doctor=doctor,
+        **{name: data[name] for name in FORM_FIELDS},
+    )
