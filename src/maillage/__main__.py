@@ -15,7 +15,10 @@ def main() -> None:
     command = PAIRS.get(tuple(argv[1:3]))
     if command:
         argv = [argv[0], command, *argv[3:]]
-    execute_from_command_line(argv)
+    try:
+        execute_from_command_line(argv)
+    except KeyboardInterrupt:  # Ctrl-C during a load: it stops, and is played again next time
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ from django.test import RequestFactory
 
 from maillage.accounts.enums import Role
 from maillage.accounts.models import Seat
-from maillage.kernel import pulse
 from maillage.kernel.errors import NotAllowed
 from maillage.kernel.pages import Access, page
 from maillage.kernel.permissions import Permission
@@ -65,13 +64,3 @@ def test_other_methods_are_refused(cpts):
     assert ask(public_page, None, None, method="post").status_code == 405
     assert ask(public_page, None, None, method="head").status_code == 200
     assert "Cache-Control" not in ask(public_page, None, None).headers
-
-
-def test_a_pulse_moves_by_one_and_keeps_each_cpts_apart(cpts):
-    other = make_cpts("plaine")
-    assert pulse.version(cpts.pk) == 0
-    pulse.bump(cpts.pk)
-    before = pulse.version(cpts.pk)
-    pulse.bump(cpts.pk, other.pk, cpts.pk)
-    assert pulse.version(cpts.pk) == before + 1
-    assert pulse.version(other.pk) >= 1

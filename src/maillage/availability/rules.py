@@ -14,10 +14,6 @@ def can_edit_availability(actor: Actor, professional: Professional) -> bool:
     )
 
 
-def can_choose_visibility(actor: Actor, professional: Professional) -> bool:
-    return can_edit_availability(actor, professional)
-
-
 def can_book(actor: Actor, cpts: Cpts) -> bool:
     """The desk of the CPTS, a professional answering there, or the holder of a proposal's link."""
     return actor.cpts_id == cpts.pk and (

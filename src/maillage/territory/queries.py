@@ -359,17 +359,15 @@ def map_of(cpts: Cpts, on: dt.date) -> CommuneMap | None:
     spots = {
         row[0]: _Spot(*row[:8], is_part=row[8] is not None)
         for row in rows.values_list(
-            "commune_id",
-            "commune__name",
-            "commune__longitude",
-            "commune__latitude",
-            "commune__surface_km2",
-            "commune__outline__fingerprint",
-            "commune__outline__source",
+            *("commune_id", "commune__name", "commune__longitude", "commune__latitude"),
+            *("commune__surface_km2", "commune__outline__fingerprint", "commune__outline__source"),
             Subquery(latest.values("population")[:1]),
             "part_id",
         )
     }
+    until = time.monotonic() + CENTRES_KEPT_SECONDS
+    for each in (spot for spot in spots.values() if spot.longitude is not None):
+        _centres[each.insee] = (each.longitude, each.latitude, until)
     return _drawn(tuple(spots.values()))
 
 

@@ -14,7 +14,7 @@ from maillage.availability.models import (
     WeeklyPeriod,
 )
 from maillage.availability.queries import cptss_of
-from maillage.availability.rules import can_choose_visibility
+from maillage.availability.rules import can_edit_availability
 from maillage.directory.models import Professional
 from maillage.kernel import journal, pulse
 from maillage.kernel.errors import DomainError, NotAllowed
@@ -56,7 +56,7 @@ def choose_visibility(
     `audiences` is a set of Audience; `given[cpts_id] = (to its SNP desk, to its members)`. A CPTS
     left out of `given` sees nothing more, at once. Raises NotAllowed, VisibilityNotChosen.
     """
-    if not can_choose_visibility(by, professional):
+    if not can_edit_availability(by, professional):
         raise NotAllowed("Seul le professionnel, ou sa secrétaire, choisit qui voit ses créneaux.")
     if not audiences <= set(Audience.values):
         raise VisibilityNotChosen("Choisissez parmi les visibilités proposées.")

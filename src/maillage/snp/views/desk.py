@@ -64,6 +64,8 @@ def board(request):
     since = request.GET.get("since")
     if is_fragment(request) and since and since == str(pulse.version(request.cpts.pk)):
         return HttpResponse(status=204)
+    # First, because the centres of its communes then serve the ranking too.
+    drawn = queries.recent_map_of(request.cpts, timezone.localdate())
     found = queries.board_of(request.cpts, selected=id_of(request.GET.get("demande", "")))
     journal.record_read(
         "snp.board",
@@ -72,16 +74,15 @@ def board(request):
         residents=found.residents,
         purpose=PURPOSE,
     )
-    response = render_page(request, "snp/board.html", board_context(request, found))
+    response = render_page(request, "snp/board.html", board_context(request, found, drawn))
     response.headers["X-Board-Version"] = str(found.version)
     return response
 
 
-def board_context(request, found: queries.Board) -> dict:
+def board_context(request, found: queries.Board, drawn) -> dict:
     url = reverse("snp:board", kwargs={"cpts": request.cpts.slug})
     current = found.current
     ranked = found.matching.ranked if found.matching else ()
-    drawn = queries.recent_map_of(request.cpts, timezone.localdate())
     return {
         "counts": found.counts,
         "rows": found.rows,
