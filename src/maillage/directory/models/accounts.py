@@ -1,0 +1,104 @@
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from maillage.directory.enums import LinkMethod
+from maillage.directory.models.professionals import Professional
+from maillage.kernel.models import NATIONAL
+
+
+class ProfessionalAccount(models.Model):
+    """The verified link between an account and a national record: who says so, since when, how.
+
+    An ended link stays as history; only the one without `ended_on` gives rights.
+    """
+
+    tenancy: ClassVar[str] = NATIONAL
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="professional_accounts"
+    )
+    professional = models.ForeignKey(
+        Professional, on_delete=models.PROTECT, related_name="accounts"
+    )
+    method = models.CharField("vérifié par", max_length=10, choices=LinkMethod.choices)
+    verified_at = models.DateTimeField("vérifié le")
+    verified_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    ended_on = models.DateField("fin", null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(method__in=LinkMethod.values), name="professional_account_method_known"
+            ),
+            models.UniqueConstraint(
+                fields=["user"],
+                condition=Q(ended_on=None),
+                name="professional_account_one_record_per_user",
+                violation_error_message="Ce compte est déjà relié à un professionnel.",
+            ),
+            models.UniqueConstraint(
+                fields=["professional"],
+                condition=Q(ended_on=None),
+                name="professional_account_one_user_per_record",
+                violation_error_message="Ce professionnel est déjà relié à un compte.",
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.user_id} = {self.professional_id}"
+
+
+class DelegationQuerySet(models.QuerySet):
+    def in_force(self, on):
+        return self.filter(Q(until_on=None) | Q(until_on__gte=on), from_on__lte=on, ended_at=None)
+
+    def visible_to(self, actor):
+        """Those the person gave as a professional, or received as a secretary."""
+        if actor.user_id is None:
+            return self.none()
+        mine = ProfessionalAccount.objects.filter(user=actor.user_id, ended_on=None)
+        return self.filter(
+            Q(professional__in=mine.values("professional")) | Q(secretary=actor.user_id)
+        )
+
+
+class Delegation(models.Model):
+    """A professional lets a secretary keep their availability, from a day to another (included).
+
+    `ended_at`: taken back before its time, at once.
+    """
+
+    tenancy: ClassVar[str] = NATIONAL
+
+    professional = models.ForeignKey(
+        Professional, on_delete=models.CASCADE, related_name="delegations"
+    )
+    secretary = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="delegations"
+    )
+    from_on = models.DateField("à partir du")
+    until_on = models.DateField("jusqu'au", null=True, blank=True)
+    ended_at = models.DateTimeField("retirée le", null=True, blank=True)
+
+    objects = DelegationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(until_on=None) | Q(until_on__gte=F("from_on")),
+                name="delegation_dates_in_order",
+            ),
+            models.UniqueConstraint(
+                fields=["professional", "secretary", "from_on"],
+                condition=Q(ended_at=None),
+                name="delegation_once",
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.professional_id} -> {self.secretary_id}"
