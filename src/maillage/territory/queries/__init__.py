@@ -1,0 +1,45 @@
+"""Reads of the territory: perimeter, populations and their sources, travel times, the map."""
+
+from maillage.territory.queries.map import (
+    Area,
+    CommuneMap,
+    map_of,
+)
+from maillage.territory.queries.sheet import (
+    CommuneLine,
+    CommuneSheet,
+    TerritoryPopulation,
+    TerritorySheet,
+    YearTotal,
+    commune_sheet,
+    perimeter,
+    population_of,
+    sheet_of,
+)
+from maillage.territory.queries.travel import (
+    TRAVEL_NOTE,
+    TRAVEL_SOURCE,
+    Travel,
+    forget_centres,
+    travel_minutes,
+)
+
+__all__ = [
+    "Area",
+    "CommuneLine",
+    "CommuneMap",
+    "CommuneSheet",
+    "TRAVEL_NOTE",
+    "TRAVEL_SOURCE",
+    "TerritoryPopulation",
+    "TerritorySheet",
+    "Travel",
+    "YearTotal",
+    "commune_sheet",
+    "forget_centres",
+    "map_of",
+    "perimeter",
+    "population_of",
+    "sheet_of",
+    "travel_minutes",
+]
