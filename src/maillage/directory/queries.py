@@ -1,11 +1,12 @@
 """Searching the directory of a CPTS, and what a record's page shows."""
 
+import datetime as dt
 import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import Prefetch
+from django.db.models import Prefetch, Q
 from django.utils import timezone
 
 from maillage.accounts.enums import Role, SeatState
@@ -14,9 +15,11 @@ from maillage.directory.enums import CareKind
 from maillage.directory.models import (
     CptsProfessional,
     Delegation,
+    Locum,
     Place,
     Professional,
     ProfessionalAccount,
+    answered_by,
 )
 from maillage.kernel.identifiers import fold, phone_digits
 from maillage.kernel.permissions import Actor
@@ -194,4 +197,50 @@ def delegations_of(actor: Actor):
         .exclude(until_on__lt=timezone.localdate())
         .select_related("professional", "secretary")
         .order_by("from_on", "pk")
+    )
+
+
+def locum_of(professional: Professional, on: dt.date) -> Professional | None:
+    """Who answers for this professional on the day `on`, if somebody was named."""
+    named = Locum.objects.in_force(on).filter(replaced=professional).select_related("locum").first()
+    return named.locum if named else None
+
+
+def answers_for(user_id: int | None, on: dt.date) -> set[int]:
+    """Professionals (by id) this account answers for on the day `on`: its own, those it replaces.
+
+    One query. In a queryset, `models.answered_by` says the same without asking twice.
+    """
+    return set(answered_by(user_id, on).values_list("pk", flat=True))
+
+
+def locums_of(professional: Professional):
+    """Every replacement of this professional, the latest first."""
+    return (
+        Locum.objects.filter(replaced=professional)
+        .select_related("locum", "replaced")
+        .order_by("-from_on", "-pk")
+    )
+
+
+def locum_choices(cpts: Cpts, professional: Professional):
+    """Those of the directory of the CPTS who may replace: the same profession."""
+    return (
+        Professional.objects.in_cpts(cpts, timezone.localdate())
+        .filter(profession=professional.profession)
+        .exclude(pk=professional.pk)
+    )
+
+
+def replacements_seen(actor: Actor):
+    """Replacements, not over, of the people whose delegations page this is: given or received."""
+    today = timezone.localdate()
+    mine = Q(pk__in=own_records(actor.user_id).values("pk"))
+    kept = Delegation.objects.in_force(today).filter(secretary=actor.user_id)
+    people = Professional.objects.filter(mine | Q(pk__in=kept.values("professional"))).values("pk")
+    return (
+        Locum.objects.visible_to(actor)
+        .filter(Q(replaced__in=people) | Q(locum__in=people))
+        .not_over(today)
+        .select_related("locum", "replaced")
     )

@@ -5,6 +5,7 @@ from maillage.accounts.models import Seat, User
 from maillage.directory.models import (
     CptsProfessional,
     Delegation,
+    Locum,
     Professional,
     ProfessionalAccount,
 )
@@ -74,3 +75,24 @@ def can_end_delegation(actor: Actor, delegation: Delegation) -> bool:
     return can_delegate(actor, delegation.professional) or (
         actor.user_id is not None and actor.user_id == delegation.secretary_id
     )
+
+
+def can_name_locum(actor: Actor, professional: Professional) -> bool:
+    """The professional themselves, the secretary they delegated to, a coordinator who lists them."""
+    if can_delegate(actor, professional):
+        return True
+    today = timezone.localdate()
+    if actor.may(Permission.DIRECTORY_EDIT, actor.cpts_id):
+        records = CptsProfessional.objects.in_force(today)
+        return records.filter(cpts=actor.cpts_id, professional=professional).exists()
+    given = Delegation.objects.in_force(today).filter(professional=professional)
+    return (
+        actor.user_id is not None
+        and actor.may(Permission.AVAILABILITY_EDIT, actor.cpts_id)
+        and given.filter(secretary=actor.user_id).exists()
+    )
+
+
+def can_end_locum(actor: Actor, locum: Locum) -> bool:
+    """Whoever may name one, and the locum, who gives it back."""
+    return can_name_locum(actor, locum.replaced) or can_delegate(actor, locum.locum)

@@ -21,6 +21,8 @@ ACTS = {
     "directory.added": "Professionnel entré dans l'annuaire",
     "directory.delegated": "Délégation donnée",
     "directory.delegation_ended": "Délégation terminée",
+    "directory.locum_ended": "Remplacement arrêté",
+    "directory.locum_named": "Remplaçant nommé",
     "directory.noted": "Note de l'annuaire changée",
     "directory.places_set": "Lieux d'exercice changés",
     "directory.recorded": "Fiche de professionnel écrite",

@@ -8,6 +8,7 @@ from maillage.directory.actions.accounts import (
     end_delegation,
     link_account,
 )
+from maillage.directory.actions.locums import LocumRefused, end_locum, name_locum
 from maillage.directory.actions.professionals import (
     BadProfessional,
     record_professional,
@@ -27,13 +28,16 @@ __all__ = [
     "BadProfessional",
     "DelegationRefused",
     "LinkRefused",
+    "LocumRefused",
     "RecordRefused",
     "add_many_to_cpts",
     "add_to_cpts",
     "delegate",
     "end_account_link",
     "end_delegation",
+    "end_locum",
     "link_account",
+    "name_locum",
     "note_professional",
     "record_new_in_cpts",
     "record_professional",

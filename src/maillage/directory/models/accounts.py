@@ -1,11 +1,14 @@
 from typing import ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.fields import RangeOperators
+from django.contrib.postgres.fields.ranges import DateRangeField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q, Value
 
 from maillage.directory.enums import LinkMethod
 from maillage.directory.models.professionals import Professional
+from maillage.kernel.constraints import PostgresExclusion
 from maillage.kernel.models import NATIONAL
 
 
@@ -102,3 +105,107 @@ class Delegation(models.Model):
 
     def __str__(self):
         return f"{self.professional_id} -> {self.secretary_id}"
+
+
+class LocumQuerySet(models.QuerySet):
+    def in_force(self, on):
+        """Answering on the day `on`."""
+        return self.filter(Q(ended_on=None) | Q(ended_on__gt=on), from_on__lte=on, until_on__gte=on)
+
+    def not_over(self, on):
+        """In force on the day `on`, or later."""
+        return self.filter(Q(ended_on=None) | Q(ended_on__gt=on), until_on__gte=on)
+
+    def visible_to(self, actor):
+        """Those of the professionals on the actor's screens; whoever is the locum sees it too."""
+        if actor.cpts_id is None:
+            return self.none()
+        mine = ProfessionalAccount.objects.filter(user=actor.user_id, ended_on=None)
+        seen = Professional.objects.visible_to(actor)
+        return self.filter(
+            Q(replaced__in=seen.values("pk")) | Q(locum__in=mine.values("professional"))
+        )
+
+
+class Locum(models.Model):
+    """One professional answers for another from a day to another, both included.
+
+    `ended_on`: stopped before its time, from that day on. It never chains: whoever replaces the
+    locum does not answer for the person the locum replaces.
+    """
+
+    tenancy: ClassVar[str] = NATIONAL
+
+    locum = models.ForeignKey(
+        Professional,
+        on_delete=models.PROTECT,
+        related_name="replaces",
+        verbose_name="remplaçant",
+    )
+    replaced = models.ForeignKey(
+        Professional,
+        on_delete=models.PROTECT,
+        related_name="locums",
+        verbose_name="remplacé",
+    )
+    from_on = models.DateField("à partir du")
+    until_on = models.DateField("jusqu'au")
+    ended_on = models.DateField("arrêté le", null=True, blank=True)
+    recorded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+
+    objects = LocumQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["from_on", "pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(until_on__gte=F("from_on")),
+                name="locum_dates_in_order",
+                violation_error_message="La date de fin précède la date de début.",
+            ),
+            models.CheckConstraint(
+                condition=~Q(locum=F("replaced")),
+                name="locum_is_another",
+                violation_error_message="Personne ne se remplace soi-même.",
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_on=None) | Q(ended_on__lte=F("until_on")),
+                name="locum_ended_before_its_time",
+            ),
+            models.UniqueConstraint(
+                fields=["replaced", "from_on"],
+                condition=Q(ended_on=None),
+                name="locum_one_at_a_time",
+            ),
+            PostgresExclusion(
+                name="locum_does_not_overlap",
+                expressions=[
+                    ("replaced", RangeOperators.EQUAL),
+                    (
+                        Func(
+                            "from_on",
+                            "until_on",
+                            Value("[]"),
+                            function="daterange",
+                            output_field=DateRangeField(),
+                        ),
+                        RangeOperators.OVERLAPS,
+                    ),
+                ],
+                condition=Q(ended_on=None),
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.locum_id} for {self.replaced_id}"
+
+
+def answered_by(user_id, on):
+    """Professionals this account answers for on the day `on`: its own record, those it replaces."""
+    if user_id is None:
+        return Professional.objects.none()
+    mine = ProfessionalAccount.objects.filter(user=user_id, ended_on=None).values("professional")
+    replaced = Locum.objects.in_force(on).filter(locum__in=mine).values("replaced")
+    return Professional.objects.filter(Q(pk__in=mine) | Q(pk__in=replaced))
