@@ -1,28 +1,19 @@
 """Searching the directory of a CPTS, and what a record's page shows."""
 
-import datetime as dt
 import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import Prefetch, Q
+from django.db.models import Prefetch
 from django.utils import timezone
 
-from maillage.accounts.enums import Role, SeatState
-from maillage.accounts.models import Seat, User
 from maillage.directory.enums import CareKind
 from maillage.directory.models import (
-    CptsProfessional,
-    Delegation,
-    Locum,
     Place,
     Professional,
-    ProfessionalAccount,
-    answered_by,
 )
 from maillage.kernel.identifiers import fold, phone_digits
-from maillage.kernel.permissions import Actor
 from maillage.territory.models import Commune, Cpts
 
 # Words said before a name, which no record holds.
@@ -149,98 +140,3 @@ def communes_of(cpts: Cpts):
     professionals = Professional.objects.in_cpts(cpts, timezone.localdate())
     places = Place.objects.filter(closed_on=None, professional__in=professionals.values("pk"))
     return Commune.objects.filter(pk__in=places.values("commune")).order_by("name_key", "pk")
-
-
-def record_of(cpts: Cpts, professional: Professional) -> CptsProfessional | None:
-    """What this CPTS knows of a professional. Inside its scope."""
-    return CptsProfessional.objects.filter(cpts=cpts, professional=professional).first()
-
-
-def account_of(professional: Professional) -> ProfessionalAccount | None:
-    """The account linked to the record today."""
-    return (
-        ProfessionalAccount.objects.filter(professional=professional, ended_on=None)
-        .select_related("user", "verified_by")
-        .first()
-    )
-
-
-def professional_of_rpps(rpps: str) -> Professional | None:
-    """The national record of this number, in whatever CPTS."""
-    return Professional.objects.filter(rpps=rpps).first()
-
-
-def own_records(user_id: int | None):
-    """The national record an account is linked to, as a queryset of zero or one."""
-    links = ProfessionalAccount.objects.filter(user=user_id, ended_on=None)
-    return Professional.objects.filter(pk__in=links.values("professional"))
-
-
-def linkable_users(cpts: Cpts):
-    """People with a professional's seat in the CPTS whose account is not yet a national record."""
-    seats = Seat.objects.filter(cpts=cpts, role=Role.PROFESSIONAL).exclude(state=SeatState.LEFT)
-    linked = ProfessionalAccount.objects.filter(ended_on=None)
-    return User.objects.filter(pk__in=seats.values("user")).exclude(pk__in=linked.values("user"))
-
-
-def secretaries_of(cpts: Cpts):
-    """People with an active secretary's seat in the CPTS."""
-    seats = Seat.objects.filter(cpts=cpts, role=Role.SECRETARY).active(timezone.localdate())
-    return User.objects.filter(pk__in=seats.values("user"))
-
-
-def delegations_of(actor: Actor):
-    """Delegations the person gave or received, neither over nor taken back."""
-    return (
-        Delegation.objects.visible_to(actor)
-        .filter(ended_at=None)
-        .exclude(until_on__lt=timezone.localdate())
-        .select_related("professional", "secretary")
-        .order_by("from_on", "pk")
-    )
-
-
-def locum_of(professional: Professional, on: dt.date) -> Professional | None:
-    """Who answers for this professional on the day `on`, if somebody was named."""
-    named = Locum.objects.in_force(on).filter(replaced=professional).select_related("locum").first()
-    return named.locum if named else None
-
-
-def answers_for(user_id: int | None, on: dt.date) -> set[int]:
-    """Professionals (by id) this account answers for on the day `on`: its own, those it replaces.
-
-    One query. In a queryset, `models.answered_by` says the same without asking twice.
-    """
-    return set(answered_by(user_id, on).values_list("pk", flat=True))
-
-
-def locums_of(professional: Professional):
-    """Every replacement of this professional, the latest first."""
-    return (
-        Locum.objects.filter(replaced=professional)
-        .select_related("locum", "replaced")
-        .order_by("-from_on", "-pk")
-    )
-
-
-def locum_choices(cpts: Cpts, professional: Professional):
-    """Those of the directory of the CPTS who may replace: the same profession."""
-    return (
-        Professional.objects.in_cpts(cpts, timezone.localdate())
-        .filter(profession=professional.profession)
-        .exclude(pk=professional.pk)
-    )
-
-
-def replacements_seen(actor: Actor):
-    """Replacements, not over, of the people whose delegations page this is: given or received."""
-    today = timezone.localdate()
-    mine = Q(pk__in=own_records(actor.user_id).values("pk"))
-    kept = Delegation.objects.in_force(today).filter(secretary=actor.user_id)
-    people = Professional.objects.filter(mine | Q(pk__in=kept.values("professional"))).values("pk")
-    return (
-        Locum.objects.visible_to(actor)
-        .filter(Q(replaced__in=people) | Q(locum__in=people))
-        .not_over(today)
-        .select_related("locum", "replaced")
-    )
