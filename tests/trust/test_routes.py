@@ -18,7 +18,7 @@ from maillage.accounts.models import Seat, User
 from maillage.accounts.rules import SYSTEM, SeatActor
 from maillage.availability import models as availability
 from maillage.demo.actions import build_demo
-from maillage.directory.models import Delegation, Professional
+from maillage.directory.models import Delegation, Locum, Professional
 from maillage.residents.actions import record_resident
 from maillage.residents.models import Resident
 from maillage.snp import actions as snp
@@ -82,6 +82,8 @@ OBJECTS = {
     "directory:link": ("professional", INSIDE, {A}),
     "directory:end_link": ("professional", INSIDE, {A}),
     "directory:end_delegation": ("delegation", {P, S}, {P, S}),
+    "directory:name_locum": ("professional", INSIDE, {C, P, S}),
+    "directory:end_locum": ("locum", INSIDE, {C, P, S}),
     "residents:detail": ("resident", {D}, {D}),
     "residents:edit": ("resident", {D}, {D}),
     "snp:story": ("care_request", {C, D, P}, {D}),
@@ -208,6 +210,14 @@ class Story:
                 "opening": opening,
                 "absence": absence,
             }
+            found["locum"] = Locum.objects.create(
+                replaced=professional,
+                locum=Professional.objects.in_cpts(cpts, now.date())
+                .exclude(pk=professional.pk)
+                .first(),
+                from_on=now.date(),
+                until_on=now.date() + dt.timedelta(days=7),
+            )
             if cpts == self.own:
                 found["delegation"], _ = Delegation.objects.get_or_create(
                     professional=professional, secretary=secretary, from_on=now.date()

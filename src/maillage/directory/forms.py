@@ -163,3 +163,20 @@ class DelegationForm(forms.Form):
         if start and end and end < start:
             self.add_error("until_on", "La date de fin précède la date de début.")
         return given
+
+
+class LocumForm(forms.Form):
+    locum = forms.ModelChoiceField(label="Remplaçant", queryset=None, empty_label="choisir")
+    from_on = DateField(label="À partir du")
+    until_on = DateField(label="Jusqu'au (inclus)")
+
+    def __init__(self, data=None, *, professionals):
+        super().__init__(data, initial={"from_on": timezone.localdate()})
+        self.fields["locum"].queryset = professionals
+
+    def clean(self):
+        given = super().clean()
+        start, end = given.get("from_on"), given.get("until_on")
+        if start and end and end < start:
+            self.add_error("until_on", "La date de fin précède la date de début.")
+        return given

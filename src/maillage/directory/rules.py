@@ -83,8 +83,8 @@ def can_name_locum(actor: Actor, professional: Professional) -> bool:
         return True
     today = timezone.localdate()
     if actor.may(Permission.DIRECTORY_EDIT, actor.cpts_id):
-        records = CptsProfessional.objects.in_force(today)
-        return records.filter(cpts=actor.cpts_id, professional=professional).exists()
+        listed = Professional.objects.in_cpts(actor.cpts_id, today)
+        return listed.filter(pk=professional.pk).exists()
     given = Delegation.objects.in_force(today).filter(professional=professional)
     return (
         actor.user_id is not None

@@ -13,6 +13,8 @@ urlpatterns = [
     path("c/<slug:cpts>/annuaire/<int:pk>/reprendre/", views.bring_back, name="bring_back"),
     path("c/<slug:cpts>/annuaire/<int:pk>/compte/", views.link, name="link"),
     path("c/<slug:cpts>/annuaire/<int:pk>/compte/fin/", views.end_link, name="end_link"),
+    path("c/<slug:cpts>/annuaire/<int:pk>/remplacant/", views.name_locum, name="name_locum"),
+    path("c/<slug:cpts>/remplacements/<int:pk>/fin/", views.end_locum, name="end_locum"),
     path("c/<slug:cpts>/delegations/", views.delegations, name="delegations"),
     path("c/<slug:cpts>/delegations/<int:pk>/fin/", views.end_delegation, name="end_delegation"),
 ]

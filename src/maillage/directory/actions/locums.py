@@ -7,7 +7,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from maillage.directory.actions.professionals import _bump_desks
-from maillage.directory.models import CptsProfessional, Locum, Professional
+from maillage.directory.models import Locum, Professional
 from maillage.directory.rules import can_end_locum, can_name_locum
 from maillage.kernel import journal
 from maillage.kernel.errors import DomainError, NotAllowed
@@ -26,8 +26,8 @@ def _check_locum(by: Actor, professional: Professional, locum: Professional) -> 
         raise LocumRefused("Un remplaçant exerce la même profession que la personne remplacée.")
     if by.cpts_id is None:
         return
-    records = CptsProfessional.objects.in_force(timezone.localdate())
-    if not records.filter(cpts=by.cpts_id, professional=locum).exists():
+    listed = Professional.objects.in_cpts(by.cpts_id, timezone.localdate())
+    if not listed.filter(pk=locum.pk).exists():
         raise LocumRefused("Ce remplaçant n'est pas dans l'annuaire de la CPTS.")
 
 

@@ -6,6 +6,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from maillage.compute import spelling
 from maillage.directory.enums import (
     AGE_MAX,
     Language,
@@ -19,7 +20,10 @@ from maillage.directory.models import (
     Place,
     Professional,
     ProfessionalLanguage,
+    ProfessionalWord,
+    WordKey,
 )
+from maillage.directory.queries import name_words
 from maillage.directory.rules import can_record_professional
 from maillage.kernel import journal, pulse
 from maillage.kernel.errors import DomainError, NotAllowed
@@ -127,6 +131,38 @@ def _replace_languages(rows: Sequence[ProfessionalRow], by_rpps: dict[str, Profe
     )
 
 
+def _words_of(professional: Professional, places: Iterable[PlaceRow]) -> set[str]:
+    """What the national search finds them by: words of the name, telephones."""
+    phones = {professional.phone, *(_phone(place.phone) for place in places)} - {""}
+    return name_words(f"{professional.family_name} {professional.given_name}") | phones
+
+
+def _replace_words(wanted: dict[int, set[str]]) -> None:
+    """Bring the search words of each professional (by pk) to these, and file the new ones."""
+    held = {
+        (pk, word): row
+        for row, pk, word in ProfessionalWord.objects.filter(professional__in=wanted).values_list(
+            "pk", "professional", "word"
+        )
+    }
+    asked = {(pk, word) for pk, words in wanted.items() for word in words}
+    ProfessionalWord.objects.filter(pk__in=[held[each] for each in held.keys() - asked]).delete()
+    new = sorted(asked - held.keys())
+    ProfessionalWord.objects.bulk_create(
+        [ProfessionalWord(professional_id=pk, word=word) for pk, word in new]
+    )
+    names = {word for _, word in new if not word.isdigit() and not word.startswith("+")}
+    # A word is filed whole or not at all: its sound alone says whether it was.
+    filed = WordKey.objects.filter(
+        key__in={spelling.sound(word)[: spelling.LONG] for word in names}, word__in=names
+    )
+    names -= set(filed.values_list("word", flat=True))
+    WordKey.objects.bulk_create(
+        [WordKey(key=key, word=word) for word in sorted(names) for key in sorted(spelling.keys(word))],
+        ignore_conflicts=True,
+    )
+
+
 def _bump_desks(professional_ids: Iterable[int]) -> None:
     """Every desk that may be showing them. A national record moves screens outside any scope."""
     records = CptsProfessional._base_manager.filter(professional__in=list(professional_ids))
@@ -161,6 +197,7 @@ def _write_batch(rows: Sequence[ProfessionalRow]) -> tuple[list[Professional], i
     Professional.objects.bulk_update(changed, [*OWN_FIELDS, "search_key"])
     _replace_places({by_rpps[row.rpps].pk: row.places for row in rows})
     _replace_languages(rows, by_rpps)
+    _replace_words({by_rpps[row.rpps].pk: _words_of(by_rpps[row.rpps], row.places) for row in rows})
     return list(by_rpps.values()), len(by_rpps) - len(known)
 
 
@@ -223,5 +260,6 @@ def set_places(*, by: Actor, professional: Professional, places: Sequence[PlaceR
     _replace_places({professional.pk: places})
     professional.search_key = _search_key(professional, places, names)
     professional.save(update_fields=["search_key"])
+    _replace_words({professional.pk: _words_of(professional, places)})
     journal.record("directory.places_set", professional, by=by, cpts=by.cpts_id, count=len(places))
     _bump_desks([professional.pk])

@@ -12,6 +12,7 @@ from maillage.directory.models.professionals import (
     Professional,
     ProfessionalLanguage,
 )
+from maillage.directory.models.search import ProfessionalWord, WordKey
 
 __all__ = [
     "CptsProfessional",
@@ -21,5 +22,7 @@ __all__ = [
     "Professional",
     "ProfessionalAccount",
     "ProfessionalLanguage",
+    "ProfessionalWord",
+    "WordKey",
     "answered_by",
 ]

@@ -11,6 +11,8 @@ from maillage.directory.queries.records import (
     own_records,
     professional_of_rpps,
     record_of,
+    replaceable_by,
+    replacement_of,
     replacements_seen,
     secretaries_of,
 )
@@ -38,6 +40,8 @@ __all__ = [
     "own_records",
     "professional_of_rpps",
     "record_of",
+    "replaceable_by",
+    "replacement_of",
     "replacements_seen",
     "search",
     "secretaries_of",

@@ -15,7 +15,7 @@ from maillage.directory.models import (
     ProfessionalAccount,
     answered_by,
 )
-from maillage.kernel.permissions import Actor
+from maillage.kernel.permissions import Actor, Permission
 from maillage.territory.models import Cpts
 
 
@@ -68,9 +68,14 @@ def delegations_of(actor: Actor):
     )
 
 
+def replacement_of(professional: Professional, on: dt.date) -> Locum | None:
+    """The replacement of this professional in force on the day `on`."""
+    return Locum.objects.in_force(on).filter(replaced=professional).select_related("locum").first()
+
+
 def locum_of(professional: Professional, on: dt.date) -> Professional | None:
     """Who answers for this professional on the day `on`, if somebody was named."""
-    named = Locum.objects.in_force(on).filter(replaced=professional).select_related("locum").first()
+    named = replacement_of(professional, on)
     return named.locum if named else None
 
 
@@ -100,15 +105,20 @@ def locum_choices(cpts: Cpts, professional: Professional):
     )
 
 
+def replaceable_by(actor: Actor):
+    """Those this person may have replaced: themselves, and who delegated to them."""
+    kept = Delegation.objects.in_force(timezone.localdate()).filter(secretary=actor.user_id)
+    who = Q(pk__in=kept.values("professional"))
+    if actor.may(Permission.PROPOSAL_ANSWER, actor.cpts_id):
+        who |= Q(pk__in=own_records(actor.user_id).values("pk"))
+    return Professional.objects.visible_to(actor).filter(who)
+
+
 def replacements_seen(actor: Actor):
-    """Replacements, not over, of the people whose delegations page this is: given or received."""
-    today = timezone.localdate()
-    mine = Q(pk__in=own_records(actor.user_id).values("pk"))
-    kept = Delegation.objects.in_force(today).filter(secretary=actor.user_id)
-    people = Professional.objects.filter(mine | Q(pk__in=kept.values("professional"))).values("pk")
+    """Replacements, not over, this person may stop: of those they keep, and where they replace."""
+    who = Q(replaced__in=replaceable_by(actor).values("pk"))
+    if actor.may(Permission.PROPOSAL_ANSWER, actor.cpts_id):
+        who |= Q(locum__in=own_records(actor.user_id).values("pk"))
     return (
-        Locum.objects.visible_to(actor)
-        .filter(Q(replaced__in=people) | Q(locum__in=people))
-        .not_over(today)
-        .select_related("locum", "replaced")
+        Locum.objects.filter(who).not_over(timezone.localdate()).select_related("locum", "replaced")
     )

@@ -3,6 +3,8 @@
 from maillage.directory.views.delegations import (
     delegations,
     end_delegation,
+    end_locum,
+    name_locum,
 )
 from maillage.directory.views.professionals import (
     add,
@@ -25,7 +27,9 @@ __all__ = [
     "directory",
     "end_delegation",
     "end_link",
+    "end_locum",
     "link",
+    "name_locum",
     "note",
     "remove",
 ]

@@ -70,6 +70,8 @@ def _show(request, professional, *, note_form=None, link_form=None, status=200):
         "may_edit": may_edit,
         "may_link": may_link,
         "account": account,
+        "locum": queries.replacement_of(professional, timezone.localdate()),
+        "may_name_locum": may_edit and record.left_on is None,
         "note_form": note_form,
         "link_form": link_form,
     }
