@@ -158,7 +158,11 @@ def _replace_words(wanted: dict[int, set[str]]) -> None:
     )
     names -= set(filed.values_list("word", flat=True))
     WordKey.objects.bulk_create(
-        [WordKey(key=key, word=word) for word in sorted(names) for key in sorted(spelling.keys(word))],
+        [
+            WordKey(key=key, word=word)
+            for word in sorted(names)
+            for key in sorted(spelling.keys(word))
+        ],
         ignore_conflicts=True,
     )
 

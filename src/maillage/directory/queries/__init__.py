@@ -1,5 +1,6 @@
 """Reads of the directory: searching it, and what the page of a record shows."""
 
+from maillage.directory.queries.national import Match, Matches, communes_named, national
 from maillage.directory.queries.records import (
     account_of,
     answers_for,
@@ -20,12 +21,17 @@ from maillage.directory.queries.search import (
     Found,
     communes_of,
     directory_of,
+    name_words,
     near_keys,
     search,
     words_of,
 )
 
 __all__ = [
+    "Match",
+    "Matches",
+    "communes_named",
+    "national",
     "Found",
     "account_of",
     "answers_for",
@@ -36,6 +42,7 @@ __all__ = [
     "locum_choices",
     "locum_of",
     "locums_of",
+    "name_words",
     "near_keys",
     "own_records",
     "professional_of_rpps",

@@ -1,14 +1,15 @@
-"""Searching the directory of a CPTS, and what a record's page shows."""
+"""Searching the directory of one CPTS: exact words first, else those nearest to what was typed."""
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db.models import Prefetch
 from django.utils import timezone
 
-from maillage.directory.enums import CareKind
+from maillage.compute import spelling
+from maillage.directory.enums import TITLES, WORD_MAX, CareKind
 from maillage.directory.models import (
     Place,
     Professional,
@@ -16,10 +17,6 @@ from maillage.directory.models import (
 from maillage.kernel.identifiers import fold, phone_digits
 from maillage.territory.models import Commune, Cpts
 
-# Words said before a name, which no record holds.
-TITLES = {"dr", "docteur", "docteure", "m", "mme", "monsieur", "madame", "le", "la", "de"}
-# Dice similarity of letter pairs from which two words are taken for the same, badly spelt.
-LIKENESS = 0.55
 NEAR_MAX = 50
 
 KIND_FIELDS = {
@@ -54,34 +51,18 @@ def words_of(text: str) -> list[str]:
     return [word for word in words if word not in TITLES] or words
 
 
-def _pairs(word: str) -> set[str]:
-    framed = f" {word} "
-    return {framed[i : i + 2] for i in range(len(framed) - 1)}
+def name_words(text: str) -> set[str]:
+    """Words a name is found by, without those that tell nobody from another.
 
-
-def likeness(a: set[str], b: set[str]) -> float:
-    """Dice coefficient of two sets of letter pairs, from 0 (nothing alike) to 1 (the same)."""
-    return 2 * len(a & b) / (len(a) + len(b))
-
-
-def _close_words(word: str, vocabulary: Iterable[str]) -> dict[str, float]:
-    """Words of the vocabulary that `word` may be, with their likeness; numbers match exactly."""
-    if word.isdigit():
-        return {each: 1.0 for each in vocabulary if word in each}
-    pairs = _pairs(word)
-    close = {}
-    for each in vocabulary:
-        if word in each:
-            close[each] = 1.0
-        elif abs(len(each) - len(word)) <= 3 and not each.isdigit():
-            score = likeness(pairs, _pairs(each))
-            if score >= LIKENESS:
-                close[each] = score
-    return close
+    >>> sorted(name_words("Dr Jean-François de l'Étang"))
+    ['etang', 'francois', 'jean', 'l']
+    """
+    words = {word[:WORD_MAX] for word in fold(text).split()}
+    return words - TITLES or words
 
 
 def near_keys(words: list[str], keys: list[tuple[int, str]]) -> list[int]:
-    """Ids of the records whose key holds a word close to each word typed, the likest first.
+    """Ids of the records whose key holds a word close to each word typed, the closest first.
 
     `keys`: (id, search key), in the order that settles ties. One comparison per different word.
     """
@@ -89,16 +70,24 @@ def near_keys(words: list[str], keys: list[tuple[int, str]]) -> list[int]:
     for pk, key in keys:
         for word in set(key.split()):
             holders[word].append(pk)
-    scores: dict[int, float] = {}
+    vocabulary = sorted(holders)
+    total: dict[int, int] = {}
     for index, word in enumerate(words):
-        best: dict[int, float] = {}
-        for each, score in _close_words(word, holders).items():
+        best: dict[int, int] = {}
+        for each, cost in _close(word, vocabulary).items():
             for pk in holders[each]:
-                best[pk] = max(score, best.get(pk, 0.0))
-        kept = best.keys() if index == 0 else best.keys() & scores.keys()
-        scores = {pk: scores.get(pk, 0.0) + best[pk] for pk in kept}
+                best[pk] = min(cost, best.get(pk, cost))
+        kept = best.keys() if index == 0 else best.keys() & total.keys()
+        total = {pk: total.get(pk, 0) + best[pk] for pk in kept}
     order = {pk: position for position, (pk, _) in enumerate(keys)}
-    return sorted(scores, key=lambda pk: (-scores[pk], order[pk]))[:NEAR_MAX]
+    return sorted(total, key=lambda pk: (total[pk], order[pk]))[:NEAR_MAX]
+
+
+def _close(word: str, vocabulary: Sequence[str]) -> dict[str, int]:
+    """Words of the vocabulary that may be meant, with their cost, the closest first."""
+    found = spelling.costs(word, vocabulary).tolist()
+    pairs = sorted((cost, each) for each, cost in zip(vocabulary, found, strict=True))
+    return {each: cost for cost, each in pairs if cost < spelling.NEVER}
 
 
 def directory_of(cpts: Cpts):
