@@ -6,7 +6,13 @@ import sys
 from django.core.management import execute_from_command_line
 
 # Two words on the command line, one management command: `maillage reference load DIR`.
-PAIRS = {("reference", "load"): "reference_load", ("cpts", "open"): "cpts_open"}
+PAIRS = {
+    ("reference", "load"): "reference_load",
+    ("reference", "fetch"): "reference_fetch",
+    ("travel", "load"): "travel_load",
+    ("travel", "fetch"): "travel_fetch",
+    ("cpts", "open"): "cpts_open",
+}
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from maillage.kernel.errors import NotAllowed
 from maillage.kernel.models import JournalLine
 from maillage.territory import actions, gateway
+from maillage.territory.actions import reference
 from maillage.territory.enums import (
     CommuneRow,
     EpciRow,
@@ -137,7 +138,7 @@ def test_refusals_and_communes_no_longer_given_are_counted(db, system):
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("stop_at", ["communes", "populations", "outlines"])
 def test_a_load_cut_short_is_sound_and_can_be_played_again(system, stop_at, monkeypatch):
-    monkeypatch.setattr(actions, "BATCH", 1)
+    monkeypatch.setattr(reference, "BATCH", 1)
 
     def cut(kind, done, total):
         if kind == stop_at:

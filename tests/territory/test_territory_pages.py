@@ -96,8 +96,8 @@ def test_a_commune_tells_its_figures_and_the_trips(saone, signed_in, django_asse
     client = signed_in(saone)
     client.get(f"/c/{saone.slug}/territoire/71306/")
     queries.forget_centres()
-    # session, user, seat; commune, its EPCI, map, perimeter, centres, populations, offers
-    with django_assert_num_queries(10):
+    # session, user, seat; commune, its EPCI, map, perimeter, centres, known times, populations, offers
+    with django_assert_num_queries(11):
         response = client.get(f"/c/{saone.slug}/territoire/71306/")
     page = text_of(response)
     for words in (

@@ -175,6 +175,8 @@ EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = os.environ.get("MAILLAGE_FROM", "ne-pas-repondre@localhost")
 SMS_GATEWAY_URL = os.environ.get("MAILLAGE_SMS_URL", "")
 SMS_GATEWAY_KEY = os.environ.get("MAILLAGE_SMS_KEY", "")
+# The State's public geography API, as documented in November 2026.
+GEO_API_URL = os.environ.get("MAILLAGE_GEO_API") or "https://geo.api.gouv.fr"
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "

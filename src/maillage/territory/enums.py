@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from django.db import models
 
@@ -48,8 +49,17 @@ class OfferKind(models.TextChoices):
     PODIATRIST = "pedicure_podologue", "pédicures-podologues"
 
 
+class TravelKind(models.TextChoices):
+    """Where known travel times come from."""
+
+    MATRIX = "matrix", "matrice"
+    OSRM = "osrm", "calcul d'itinéraire OSRM"
+
+
 @dataclass(frozen=True, slots=True)
 class EpciRow:
+    """`kind` is empty when the source does not say it."""
+
     siren: str
     name: str
     kind: str
@@ -57,7 +67,11 @@ class EpciRow:
 
 @dataclass(frozen=True, slots=True)
 class CommuneRow:
-    """A commune with its municipal populations, `(year, population)` where known."""
+    """A commune with its municipal populations, `(year, population)` where known.
+
+    `is_rough`: the centre is not a town hall. `is_undated`: the year of the population is the one it
+    was fetched in, its census is not said.
+    """
 
     insee: str
     name: str
@@ -72,6 +86,8 @@ class CommuneRow:
     surface_km2: float | None
     populations: tuple[tuple[int, int], ...]
     source: str
+    is_rough: bool = False
+    is_undated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +117,10 @@ class OfferRow:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A line of a file that was left out: which, which column, and why (French)."""
+    """A line of a file that was left out: which, which column, and why (French).
+
+    `file` may be an address that answered, `line` the rank of the entry in its answer.
+    """
 
     kind: str
     file: str
@@ -115,7 +134,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Everything read from reference files, and every line refused."""
+    """Everything read from reference files, and every line refused.
+
+    `is_partial`: an empty value is one the source does not give, never one to erase.
+    """
 
     epcis: tuple[EpciRow, ...] = ()
     communes: tuple[CommuneRow, ...] = ()
@@ -123,6 +145,33 @@ class Reference:
     outlines: tuple[OutlineRow, ...] = ()
     offers: tuple[OfferRow, ...] = ()
     refused: tuple[Refused, ...] = ()
+    is_partial: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TravelFacts:
+    """Where travel times come from: a name and a vintage, both shown beside each time."""
+
+    kind: str
+    name: str
+    vintage: str
+
+
+class TravelRow(NamedTuple):
+    """Minutes by road from one commune to another; None: the source knows no route."""
+
+    origin: str
+    destination: str
+    minutes: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The centre of a commune, in degrees."""
+
+    insee: str
+    longitude: float
+    latitude: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from django_scopes import ScopedManager
 
 from maillage.kernel.constraints import PostgresExclusion
 from maillage.kernel.models import NATIONAL, OF_CPTS, tenant_constraints
-from maillage.territory.enums import EpciKind, OfferKind, zone_of
+from maillage.territory.enums import EpciKind, OfferKind, TravelKind, zone_of
 
 
 class Epci(models.Model):
@@ -195,6 +195,73 @@ class CommunePart(models.Model):
 
     def __str__(self):
         return f"{self.commune_id} ({self.name})"
+
+
+class TravelSource(models.Model):
+    """One origin of known travel times: a matrix file, or an OSRM server asked on a day.
+
+    `loaded_at`: the last load that changed one of its times. The newest source wins.
+    """
+
+    tenancy: ClassVar[str] = NATIONAL
+
+    kind = models.CharField(max_length=6, choices=TravelKind.choices)
+    name = models.CharField("nom", max_length=120)
+    vintage = models.CharField("millésime", max_length=40)
+    loaded_at = models.DateTimeField("chargée le")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind__in=TravelKind.values), name="travel_source_kind_is_known"
+            ),
+            models.CheckConstraint(
+                condition=~Q(name="") & ~Q(vintage=""), name="travel_source_is_named_and_dated"
+            ),
+            models.UniqueConstraint(fields=["kind", "name", "vintage"], name="travel_source_once"),
+        ]
+
+    def __str__(self):
+        return f"{self.name}, {self.vintage}"
+
+
+class TravelTime(models.Model):
+    """Known minutes by road from a commune to another, by one source; the way back is another row.
+
+    `minutes` empty: the source knows no route (an island).
+    """
+
+    tenancy: ClassVar[str] = NATIONAL
+
+    # Read by origin then destination, always: the unique constraint is the only index needed.
+    origin = models.ForeignKey(
+        Commune, on_delete=models.CASCADE, related_name="trips_from", db_index=False
+    )
+    destination = models.ForeignKey(
+        Commune, on_delete=models.CASCADE, related_name="trips_to", db_index=False
+    )
+    source = models.ForeignKey(
+        TravelSource, on_delete=models.CASCADE, related_name="times", db_index=False
+    )
+    minutes = models.FloatField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["origin", "destination", "source"], name="travel_time_once_a_source"
+            ),
+            models.CheckConstraint(
+                condition=~Q(origin=F("destination")), name="travel_time_joins_two_communes"
+            ),
+            models.CheckConstraint(
+                # A day: farther is an error of unit.
+                condition=Q(minutes=None) | Q(minutes__range=(0, 1440)),
+                name="travel_time_is_within_a_day",
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.origin_id} -> {self.destination_id}: {self.minutes}"
 
 
 class CptsQuerySet(models.QuerySet):

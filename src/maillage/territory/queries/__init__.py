@@ -19,8 +19,12 @@ from maillage.territory.queries.sheet import (
 from maillage.territory.queries.travel import (
     TRAVEL_NOTE,
     TRAVEL_SOURCE,
+    Journeys,
     Travel,
     forget_centres,
+    forget_trips,
+    journeys_of,
+    known_communes,
     travel_minutes,
 )
 
@@ -29,6 +33,7 @@ __all__ = [
     "CommuneLine",
     "CommuneMap",
     "CommuneSheet",
+    "Journeys",
     "TRAVEL_NOTE",
     "TRAVEL_SOURCE",
     "TerritoryPopulation",
@@ -37,6 +42,9 @@ __all__ = [
     "YearTotal",
     "commune_sheet",
     "forget_centres",
+    "forget_trips",
+    "journeys_of",
+    "known_communes",
     "map_of",
     "perimeter",
     "population_of",

@@ -1,5 +1,6 @@
-"""Travel times between communes."""
+"""Travel times between communes: known ones and estimates, each with its source."""
 
+import datetime as dt
 import math
 import time
 from collections.abc import Iterable
@@ -8,36 +9,54 @@ from dataclasses import dataclass
 import numpy as np
 
 from maillage.compute import travel
-from maillage.territory.models import Commune
+from maillage.territory.enums import Point
+from maillage.territory.models import Commune, Cpts, CptsCommune, TravelTime
 
 CENTRES_KEPT_SECONDS = 60
+# A load is seen by every process within this time; the one that loads forgets at once.
+TRIPS_KEPT_SECONDS = 5
+TRIPS_KEPT_MAX = 512  # origins
+ASKED_MAX = 500  # destinations named in a query; beyond, everything known from the origin is read
+BLOCK = 400_000  # pairs measured at once
+
+_Known = tuple[float | None, str]  # minutes (None: no route), source
 
 _centres: dict[str, tuple[float, float, float]] = {}  # insee: longitude, latitude, kept until
+# origin: kept until, destinations already asked for (None: all), what is known of them
+_trips: dict[str, tuple[float, set[str] | None, dict[str, _Known]]] = {}
+
+
+# One trip
 
 
 @dataclass(frozen=True, slots=True)
 class Travel:
-    """An estimated trip between two communes, town hall to town hall.
+    """A trip between two communes, town hall to town hall: a known time, else an estimate.
 
-    `minutes` is None when a centre is unknown, and 0 inside one commune: a value to rank
-    with, never to show (see `text`).
+    `minutes` is None when a centre is unknown or there is no route, and 0 inside one commune: a
+    value to rank with, never to show (see `text`). `known`: the source of a known time, "" for an
+    estimate.
     """
 
     minutes: float | None
     km: float | None
     same_commune: bool
+    known: str = ""
 
     @property
     def text(self) -> str:
         if self.same_commune:
             return "même commune"
         if self.minutes is None:
-            return "trajet inconnu"
-        return f"env.\u00a0{max(1, round(self.minutes))}\u00a0min"
+            return "sans route" if self.known else "trajet inconnu"
+        about = "" if self.known else "env.\u00a0"
+        return f"{about}{max(1, round(self.minutes))}\u00a0min"
 
     @property
     def source(self) -> str:
-        return "dans la commune" if self.same_commune else TRAVEL_SOURCE
+        if self.same_commune:
+            return "dans la commune"
+        return self.known or TRAVEL_SOURCE
 
 
 def _about(model: travel.TravelModel) -> str:
@@ -58,10 +77,15 @@ TRAVEL_NOTE = _about(travel.GIRONDE_2021)
 def travel_minutes(
     origin: Commune | str, destinations: Iterable[Commune | str]
 ) -> dict[str, Travel]:
-    """Trips from a commune (or INSEE code) to others, by INSEE code. At most one query."""
+    """Trips from a commune (or INSEE code) to others, by INSEE code.
+
+    A known time where there is one (the source loaded last wins), else the estimate. Two queries at
+    most: the centres (kept a minute), the known times (kept a few seconds).
+    """
     start = _code(origin)
     codes = list(dict.fromkeys(_code(each) for each in destinations))
     centres = _centres_of([start, *codes])
+    known = _known_from(start, codes)
     unknown = (math.nan, math.nan)
     points = np.array([centres.get(code, unknown) for code in codes]).reshape(-1, 2)
     longitude, latitude = centres.get(start, unknown)
@@ -74,18 +98,57 @@ def travel_minutes(
     minutes = travel.road_minutes(km=km)
     trips = {}
     for code, distance, duration in zip(codes, km.tolist(), minutes.tolist(), strict=True):
+        crow = None if math.isnan(distance) else distance
         if code == start:
             trips[code] = Travel(0.0, 0.0, True)
-        elif math.isnan(distance):
-            trips[code] = Travel(None, None, False)
+        elif code in known:
+            trips[code] = Travel(known[code][0], crow, False, known[code][1])
         else:
-            trips[code] = Travel(duration, distance, False)
+            trips[code] = Travel(None if crow is None else duration, crow, False)
     return trips
 
 
+def _known_from(start: str, codes: list[str]) -> dict[str, _Known]:
+    """Known times from a commune, by destination, and their source."""
+    now = time.monotonic()
+    wanted: set[str] | None = set(codes) - {start}
+    if not wanted:
+        return {}
+    until, asked, known = _trips.get(start, (0.0, set(), {}))
+    if until > now and (asked is None or wanted <= asked):
+        return known
+    rows = TravelTime.objects.filter(origin=start)
+    if len(wanted) > ASKED_MAX:
+        wanted = None
+    else:
+        rows = rows.filter(destination__in=wanted)
+    columns = ("destination_id", "minutes", "source__name", "source__vintage")
+    found = {
+        code: (minutes, f"{name}, {vintage}")
+        for code, minutes, name, vintage in rows.order_by(
+            "source__loaded_at", "source_id"
+        ).values_list(*columns)
+    }
+    if until > now and wanted is not None and asked is not None:
+        # Another question about the same origin: both answers stay, until the first one ends.
+        found, wanted = known | found, wanted | asked
+    else:
+        until = now + TRIPS_KEPT_SECONDS
+    if len(_trips) >= TRIPS_KEPT_MAX:
+        _trips.clear()
+    _trips[start] = (until, wanted, found)
+    return found
+
+
+def forget_trips() -> None:
+    """Empty the in-process memory of known times (it empties itself within seconds)."""
+    _trips.clear()
+
+
 def forget_centres() -> None:
-    """Empty the in-process memory of centres (it empties itself within a minute)."""
+    """Empty the in-process memories of travel (they empty themselves within a minute)."""
     _centres.clear()
+    forget_trips()
 
 
 def remember_centres(centres: Iterable[tuple[str, float, float]]) -> None:
@@ -107,3 +170,56 @@ def _centres_of(codes: list[str]) -> dict[str, tuple[float, float]]:
         for insee, longitude, latitude in rows.values_list("pk", "longitude", "latitude"):
             _centres[insee] = (longitude, latitude, now + CENTRES_KEPT_SECONDS)
     return {code: _centres[code][:2] for code in codes if code in _centres}
+
+
+# What to ask an OSRM server
+
+
+@dataclass(frozen=True, slots=True)
+class Journeys:
+    """Trips to ask for: from every origin to every destination."""
+
+    origins: tuple[Point, ...]
+    destinations: tuple[Point, ...]
+
+
+def journeys_of(cpts: Cpts, on: dt.date, *, within_km: float = 0) -> tuple[Journeys, ...]:
+    """The trips of a perimeter, both ways: inside it, and with the communes at most `within_km` as
+    the crow flies from one of its own."""
+    codes = set(
+        CptsCommune.objects.filter(cpts=cpts).in_force(on).values_list("commune_id", flat=True)
+    )
+    rows = Commune.objects.filter(longitude__isnull=False)
+    if within_km <= 0:
+        rows = rows.filter(pk__in=codes)
+    points = [Point(*row) for row in rows.order_by("pk").values_list("pk", "longitude", "latitude")]
+    inside = [point for point in points if point.insee in codes]
+    outside = _near(inside, [point for point in points if point.insee not in codes], within_km)
+    if not inside:
+        return ()
+    there = Journeys(origins=tuple(inside), destinations=(*inside, *outside))
+    back = Journeys(origins=tuple(outside), destinations=tuple(inside))
+    return (there, back) if outside else (there,)
+
+
+def _near(inside: list[Point], others: list[Point], within_km: float) -> list[Point]:
+    if not inside or not others:
+        return []
+    here = np.array([(point.longitude, point.latitude) for point in inside])
+    near = []
+    step = max(1, BLOCK // len(inside))
+    for start in range(0, len(others), step):
+        block = others[start : start + step]
+        km = travel.great_circle_km(
+            longitude_from=np.array([[point.longitude] for point in block]),
+            latitude_from=np.array([[point.latitude] for point in block]),
+            longitude_to=here[:, 0],
+            latitude_to=here[:, 1],
+        )
+        near += [block[i] for i in np.flatnonzero(km.min(axis=1) <= within_km)]
+    return near
+
+
+def known_communes() -> set[str]:
+    """INSEE codes of the communes held."""
+    return set(Commune.objects.values_list("pk", flat=True))

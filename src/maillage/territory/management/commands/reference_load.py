@@ -31,10 +31,29 @@ class Operator:
     kind: str = "system"
     seat_id: int | None = None
     user_id: int | None = None
-    label: str = "maillage reference load"
+    label: str = "maillage"
 
     def may(self, permission: Permission, cpts: Any) -> bool:
         return False
+
+
+def bars_of(console):
+    """Progress bars of a load."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, TimeElapsedColumn(), console=console)
+
+
+def console_of(command):
+    is_terminal = command.stdout.isatty()
+    return Console(file=command.stdout._out, force_terminal=None if is_terminal else False)
+
+
+def tell_refusals(console, refused):
+    """The first refusals; the exit code stays 0: the rest was loaded."""
+    for refusal in refused[:REFUSALS_SHOWN]:
+        console.print(f"Refusé : {refusal}", markup=False, highlight=False)
+    if len(refused) > REFUSALS_SHOWN:
+        console.print(f"… et {len(refused) - REFUSALS_SHOWN} autres lignes refusées.")
 
 
 class Command(BaseCommand):
@@ -44,20 +63,16 @@ class Command(BaseCommand):
         parser.add_argument("directory", type=Path, metavar="DIR")
         parser.add_argument("--dry-run", action="store_true", help="compte sans rien écrire")
 
-    def handle(self, *, directory, dry_run, **options):
-        console = Console(
-            file=self.stdout._out, force_terminal=None if self.stdout.isatty() else False
-        )
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-        )
-        with Progress(*columns, console=console) as bars:
-            reading = bars.add_task("lecture des fichiers", total=1)
+    def read(self, options):
+        """The reference data; `reference fetch` has another source."""
+        return gateway.read_reference(options["directory"])
+
+    def handle(self, *, dry_run, **options):
+        console = console_of(self)
+        with bars_of(console) as bars:
+            reading = bars.add_task("lecture", total=1)
             try:
-                reference = gateway.read_reference(directory)
+                reference = self.read(options)
                 bars.update(reading, completed=1)
                 tasks = {}
 
@@ -74,7 +89,7 @@ class Command(BaseCommand):
         self.tell(console, report, dry_run)
 
     def tell(self, console, report, dry_run):
-        """Counts, then the first refusals; the exit code stays 0: the rest was loaded."""
+        """Counts, the first changes before they are made, the first refusals."""
         table = Table(title="Rien n'est écrit (essai)" if dry_run else None)
         for head in ("", "créés", "modifiés", "inchangés", "refusés"):
             table.add_column(head, justify="right" if head else "left")
@@ -83,8 +98,7 @@ class Command(BaseCommand):
             table.add_row(LABELS[kind], *map(str, figures))
         console.print(table)
         if report.absent:
-            console.print(f"{report.absent} communes en base ne sont plus dans les fichiers.")
-        for refusal in report.refused[:REFUSALS_SHOWN]:
-            console.print(f"Refusé : {refusal}", markup=False)
-        if len(report.refused) > REFUSALS_SHOWN:
-            console.print(f"… et {len(report.refused) - REFUSALS_SHOWN} autres lignes refusées.")
+            console.print(f"{report.absent} communes en base ne sont plus dans la source.")
+        for change in report.changes if dry_run else ():
+            console.print(f"Changerait : {change}", markup=False, highlight=False)
+        tell_refusals(console, report.refused)

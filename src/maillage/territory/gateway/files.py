@@ -1,4 +1,4 @@
-"""Reference files and the packaged extract, read into frozen rows. Never touches the database.
+"""Reference files and the packaged extract, read into frozen rows.
 
 Each reader answers `(rows, refused)`: nothing is dropped in silence. A file that cannot be read at
 all (missing, wrong encoding, cut, a column missing) raises `UnreadableFile`.
@@ -169,7 +169,7 @@ def read_outlines(
 ) -> tuple[list[OutlineRow], list[Refused]]:
     """Outlines of a GeoJSON collection; the `line` of a refusal is the rank of the feature."""
     try:
-        features = json.loads(_content(path))["features"]
+        features = json.loads(read_text(path))["features"]
     except (ValueError, KeyError, TypeError) as error:
         raise UnreadableFile(
             f"Le fichier {path.name} n'est pas une collection GeoJSON lisible."
@@ -255,7 +255,8 @@ def _districts(path: Path) -> dict[str, str]:
     return {line["insee"]: line["commune"] for _, line in _lines(path, ["insee", "commune"])}
 
 
-def _content(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """The text of a file, compressed or not; raises UnreadableFile."""
     try:
         raw = path.read_bytes()
         return (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8-sig")
@@ -271,7 +272,7 @@ def _content(path: Path) -> str:
 
 def _lines(path: Path, columns: Iterable[str]) -> Iterator[Line]:
     """Numbered lines of a CSV (the header is line 1); short lines read as empty values."""
-    reader = csv.DictReader(_content(path).splitlines(), restval="")
+    reader = csv.DictReader(read_text(path).splitlines(), restval="")
     missing = sorted(set(columns) - set(reader.fieldnames or ()))
     if missing:
         raise UnreadableFile(
