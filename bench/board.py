@@ -129,7 +129,7 @@ def row_by_row(cpts: Any) -> int:
     models = import_module("maillage.snp.models")
     with scope(cpts=cpts), CaptureQueriesContext(connection) as seen:
         for each in models.CareRequest.objects.filter(cpts=cpts).open():
-            str(each.commune), str(each.taken_by and each.taken_by.user)
+            str(each.commune), str(each.owner and each.owner.user)
             for proposal in each.proposals.filter(state__in=["sent", "accepted"]):
                 str(proposal.professional), str(proposal.booking.slot.place.commune)
     return len(seen)

@@ -38,7 +38,7 @@ class LeftOut(IntEnum):
     """Why a professional is not ranked. When several hold, the smallest is told.
 
     What the person or the place makes impossible comes before what the day makes impossible, so
-    that FULL means: could have answered.
+    that FULL means: could have answered; NOT_YET, that they may still be asked.
     """
 
     NONE = 0
@@ -47,8 +47,15 @@ class LeftOut(IntEnum):
     KIND = 3  # never does this kind of care, or has slots but none of this kind
     TOO_FAR = 4
     ABSENT = 5
-    CLOSED = 6  # no slot at all
-    FULL = 7  # slots of this kind, none free
+    PAUSED = 6  # asked for nothing more to come
+    CAPPED = 7  # as many this week as they accept
+    QUIET = 8  # quiet hours
+    CLOSED = 9  # no slot at all
+    FULL = 10  # slots of this kind, none free
+    NOT_YET = 11  # could answer, in a circle that is not open yet
+
+
+BARS = (LeftOut.ABSENT, LeftOut.PAUSED, LeftOut.CAPPED, LeftOut.QUIET)
 
 
 class WhyNext(IntEnum):
@@ -90,12 +97,14 @@ class Candidates:
     """One value per professional. Travel in minutes, NaN when unknown.
 
     In the patient's own commune travel may be any value or NaN (then nothing); never too far.
+    `barred` is 0, or the LeftOut code (ABSENT to QUIET) of what keeps them from being asked now.
     """
 
     answers_profession: Bools
     takes_age: Bools
     does_kind: Bools
-    is_absent: Bools
+    barred: NDArray[np.int8]
+    is_in_circle: Bools
     is_same_commune: Bools
     is_usual_doctor: Bools
     travel_minutes: Floats
@@ -236,9 +245,10 @@ def _left_out(
         LeftOut.AGE: ~candidates.takes_age,
         LeftOut.KIND: ~candidates.does_kind | (has_slot & (slot_of_kind < 0)),
         LeftOut.TOO_FAR: is_far & has_travel,
-        LeftOut.ABSENT: candidates.is_absent,
+        **{code: candidates.barred == code for code in BARS},
         LeftOut.CLOSED: ~has_slot,
         LeftOut.FULL: slot < 0,
+        LeftOut.NOT_YET: ~candidates.is_in_circle,
     }
     code = np.zeros(slot.size, dtype=np.int8)
     for reason in sorted(refusals, reverse=True):
@@ -289,6 +299,8 @@ def _check_candidates(candidates: Candidates) -> None:
             raise ValueError(f"candidates: {name} is true or false")
     if np.any(candidates.travel_minutes < 0) or np.any(np.isinf(candidates.travel_minutes)):
         raise ValueError("candidates: travel_minutes is zero or more, NaN when unknown")
+    if not np.isin(candidates.barred, (0, *BARS)).all():
+        raise ValueError("candidates: barred is 0 or one of ABSENT, PAUSED, CAPPED, QUIET")
     if np.any(candidates.load_30_days < 0):
         raise ValueError("candidates: load_30_days is zero or more")
 
@@ -342,8 +354,12 @@ def left_out_sentence(code: int) -> str:
         LeftOut.KIND: "ne propose pas ce mode de soin en ce moment",
         LeftOut.TOO_FAR: "trop loin",
         LeftOut.ABSENT: "absence déclarée",
+        LeftOut.PAUSED: "a mis ses sollicitations en pause",
+        LeftOut.CAPPED: "a atteint le nombre de demandes accepté par semaine",
+        LeftOut.QUIET: "est dans ses heures calmes",
         LeftOut.CLOSED: "aucun créneau ouvert",
         LeftOut.FULL: "plus de place libre",
+        LeftOut.NOT_YET: "cercle pas encore ouvert",
     }
     if code not in texts:
         raise ValueError(f"code: {code} says no reason to be left out")

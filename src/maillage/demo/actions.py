@@ -320,7 +320,7 @@ def _go_on(desk: Actor, care_request: CareRequest, state: str) -> None:
 
 def _back_date(care_request: CareRequest, age: dt.timedelta) -> None:
     """A story happened before the demonstration was loaded; only the demo writes this."""
-    moments = ("received_at", "flags_checked_at", "taken_at", "agreement_at")
+    moments = ("received_at", "flags_checked_at", "owned_at", "agreement_at", "circle_at")
     CareRequest.objects.filter(pk=care_request.pk).update(
         **{moment: F(moment) - age for moment in moments}
     )

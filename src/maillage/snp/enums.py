@@ -12,24 +12,97 @@ class CareRequestStatus(models.TextChoices):
     MISSED = "missed", "Non honorée"
     CANCELLED = "cancelled", "Annulée"
     HANDED_OVER = "handed_over", "Transmise au 15"
+    MERGED = "merged", "Fusionnée"
 
 
 # Which specialities answer when « médecin » is asked without more; ages then decide.
 GENERAL_CARE = frozenset({"", "SM54", "SM40"})
 
 S = CareRequestStatus
-ENDS = frozenset({S.CANCELLED, S.HANDED_OVER})
+ENDS = frozenset({S.CANCELLED, S.HANDED_OVER, S.MERGED})
 TRANSITIONS: dict[str, frozenset[str]] = {
     S.NEW: frozenset({S.PROPOSED}) | ENDS,
     S.PROPOSED: frozenset({S.ACCEPTED, S.NEW}) | ENDS,
     S.ACCEPTED: frozenset({S.INFORMED, S.NEW}) | ENDS,
     S.INFORMED: frozenset({S.HONOURED, S.MISSED, S.NEW}) | ENDS,
     S.HONOURED: frozenset(),
-    S.MISSED: frozenset({S.NEW}),
+    # A missed appointment ends nothing: somebody calls the patient back, then decides.
+    S.MISSED: frozenset({S.NEW}) | ENDS,
     S.CANCELLED: frozenset(),
     S.HANDED_OVER: frozenset(),
+    S.MERGED: frozenset({S.NEW}),  # merged by mistake
 }
-OPEN = (S.NEW, S.PROPOSED, S.ACCEPTED, S.INFORMED)
+OPEN = (S.NEW, S.PROPOSED, S.ACCEPTED, S.INFORMED, S.MISSED)
+# Deadlines are watched until a place is accepted and the patient informed.
+WATCHED = (S.NEW, S.PROPOSED, S.ACCEPTED, S.MISSED)
+
+
+# The alert of a request whose professional has since said they will be away.
+AWAY = "Le professionnel s'est déclaré absent : réorientez."
+
+
+class Circle(models.TextChoices):
+    """How far the search has widened. The order is that of the ladder (`LADDER`)."""
+
+    USUAL_DOCTOR = "usual_doctor", "médecin traitant"
+    RING = "ring", "cercle choisi"
+    CPTS = "cpts", "toute la CPTS"
+    NEIGHBOURS = "neighbours", "CPTS voisines"
+    DUTY = "duty", "personne d'astreinte"
+    HAND_OVER = "hand_over", "à transmettre au 15"
+
+
+LADDER: tuple[Circle, ...] = tuple(Circle)
+# Column of DeskSettings that holds how long a circle lasts before the next one opens.
+CIRCLE_MINUTES: dict[str, str] = {
+    Circle.USUAL_DOCTOR: "usual_doctor_circle_minutes",
+    Circle.RING: "ring_circle_minutes",
+    Circle.CPTS: "cpts_circle_minutes",
+    Circle.NEIGHBOURS: "neighbours_circle_minutes",
+    Circle.DUTY: "duty_circle_minutes",
+}
+
+
+class OwnerReason(models.TextChoices):
+    """Why this person answers for the request."""
+
+    RECEIVED = "received", "a reçu l'appel"
+    TOOK = "took", "a pris la demande"
+    SHIFT = "shift", "relève"
+    ON_CALL = "on_call", "astreinte"
+    COORDINATOR = "coordinator", "coordination"
+    ADMINISTRATOR = "administrator", "administration, faute de coordinateur"
+
+
+class HoursKind(models.TextChoices):
+    DESK = "desk", "régulation ouverte"
+    PDSA = "pdsa", "permanence des soins (PDSA)"
+
+
+HOLIDAY = 7  # after the seven weekdays: hours of a public holiday
+
+
+class AppointmentOutcome(models.TextChoices):
+    HONOURED = "honoured", "honoré"
+    MISSED = "missed", "non honoré"
+    CANCELLED = "cancelled", "annulé"
+
+
+class CallTo(models.TextChoices):
+    """Whom the desk called."""
+
+    PATIENT = "patient", "le patient ou l'appelant"
+    PROFESSIONAL = "professional", "un professionnel"
+    SAS = "sas", "le 15 / SAS"
+    OTHER = "other", "une autre personne"
+
+
+class CallResult(models.TextChoices):
+    REACHED = "reached", "joint"
+    MESSAGE = "message", "message laissé"
+    NO_ANSWER = "no_answer", "pas de réponse"
+    BUSY = "busy", "occupé"
+    WRONG_NUMBER = "wrong_number", "numéro erroné"
 
 
 class ProposalState(models.TextChoices):
@@ -38,6 +111,7 @@ class ProposalState(models.TextChoices):
     REFUSED = "refused", "refusée"
     EXPIRED = "expired", "sans réponse"
     WITHDRAWN = "withdrawn", "retirée"
+    COUNTERED = "countered", "autre heure proposée"
 
 
 PROPOSAL_TRANSITIONS: dict[str, frozenset[str]] = {
@@ -47,6 +121,7 @@ PROPOSAL_TRANSITIONS: dict[str, frozenset[str]] = {
             ProposalState.REFUSED,
             ProposalState.EXPIRED,
             ProposalState.WITHDRAWN,
+            ProposalState.COUNTERED,
         }
     ),
     ProposalState.ACCEPTED: frozenset({ProposalState.WITHDRAWN}),
@@ -54,6 +129,8 @@ PROPOSAL_TRANSITIONS: dict[str, frozenset[str]] = {
     # Too late still counts when the request and a place are free.
     ProposalState.EXPIRED: frozenset({ProposalState.ACCEPTED}),
     ProposalState.WITHDRAWN: frozenset(),
+    # The desk asks the patient, then takes the other time or not.
+    ProposalState.COUNTERED: frozenset({ProposalState.ACCEPTED, ProposalState.WITHDRAWN}),
 }
 
 
@@ -165,3 +242,12 @@ class EventKind(models.TextChoices):
     CANCELLED = "cancelled", "annulée"
     HANDED_OVER = "handed_over", "transmise au 15"
     CONFIRMED = "confirmed", "reprise par le 15"
+    WIDENED = "widened", "cercle élargi"
+    OWNER = "owner", "responsable"
+    REMINDED = "reminded", "relance"
+    ESCALATED = "escalated", "coordination prévenue"
+    WARNED = "warned", "délai bientôt dépassé"
+    CALL = "call", "appel"
+    COUNTERED = "countered", "autre heure"
+    AWAY = "away", "absence"
+    MERGED = "merged", "fusion"

@@ -9,12 +9,13 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class ProposedSettings:
-    """A dated proposal: columns of DeskSettings, opening hours as text, an example list of signs."""
+    """A dated proposal: columns of DeskSettings, both kinds of hours as text, an example list of signs."""
 
     proposed_on: str
     source: str
     values: dict[str, Any]
     hours: str
+    pdsa_hours: str
     example_signs: tuple[str, ...]
 
 

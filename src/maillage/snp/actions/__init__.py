@@ -1,10 +1,18 @@
 """The verbs of unscheduled care, by moment: desk, intake, orientation, follow."""
 
+from maillage.snp.actions.circles import (
+    DeskCannotClose,
+    close_desk,
+    heal_owner,
+    watch,
+    widen,
+)
 from maillage.snp.actions.desk import BadSettings, set_desk, validate_red_flags
 from maillage.snp.actions.follow import (
     ask_outcome,
     cancel,
     confirm_hand_over,
+    flag_absence,
     hand_over,
     inform_patient,
     record_outcome,
@@ -20,7 +28,7 @@ from maillage.snp.actions.intake import (
     record_agreement,
     take_case,
 )
-from maillage.snp.actions.life import Incomplete, TooLate
+from maillage.snp.actions.life import Incomplete, NoOwner, TooLate
 from maillage.snp.actions.orientation import (
     EnoughProposals,
     NotSuitable,
@@ -33,6 +41,13 @@ from maillage.snp.actions.orientation import (
 )
 
 __all__ = [
+    "DeskCannotClose",
+    "NoOwner",
+    "close_desk",
+    "flag_absence",
+    "heal_owner",
+    "watch",
+    "widen",
     "BadSettings",
     "EnoughProposals",
     "Incomplete",

@@ -5,6 +5,7 @@ import datetime as dt
 from django.db import transaction
 from django.utils import timezone
 
+from maillage.availability.models import Booking
 from maillage.kernel import journal, pulse
 from maillage.kernel.errors import NotAllowed
 from maillage.kernel.permissions import Actor
@@ -21,8 +22,10 @@ from maillage.snp.actions.life import (
     tell,
     withdraw_all,
 )
-from maillage.snp.actions.notices import may_get_sms, queue_patient_sms
+from maillage.snp.actions.notices import may_get_sms, queue_patient_sms, tell_reminded
 from maillage.snp.enums import (
+    AWAY,
+    AppointmentOutcome,
     CancelledBy,
     CareRequestStatus,
     EventKind,
@@ -30,7 +33,7 @@ from maillage.snp.enums import (
     InformResult,
     InformState,
 )
-from maillage.snp.models import CareRequest, HandOver, InformAttempt, RedFlag
+from maillage.snp.models import CareRequest, HandOver, InformAttempt, Proposal, RedFlag
 from maillage.snp.queries import settings_of
 from maillage.snp.rules import can_record_outcome
 
@@ -42,6 +45,7 @@ STATE_AFTER = {
     InformResult.UNREACHABLE: InformState.UNREACHABLE,
     InformResult.REFUSED: InformState.REFUSED,
 }
+MISSED = "Patient non venu : rappelez-le, puis réorientez ou annulez."
 ALERT_AFTER = {
     InformResult.UNREACHABLE: "Patient injoignable : réorientez, annulez ou rappelez.",
     InformResult.REFUSED: "Le patient refuse ce rendez-vous : réorientez ou annulez.",
@@ -109,7 +113,7 @@ def inform_patient(*, by: Actor, care_request: CareRequest, means: str, result: 
     if care_request.status == CareRequestStatus.INFORMED:
         care_request.inform_state = InformState.INFORMED  # told once is told
     care_request.alert = ALERT_AFTER.get(InformResult(result), "")
-    save(care_request)
+    save(care_request, by=by)
     text = f"{InformMeans(means).label.capitalize()} : {InformResult(result).label}."
     tell(care_request, EventKind.INFORM, text, by=by)
     journal.record(
@@ -119,11 +123,33 @@ def inform_patient(*, by: Actor, care_request: CareRequest, means: str, result: 
     return care_request
 
 
-@transaction.atomic
-def record_outcome(*, by: Actor, care_request: CareRequest, honoured: bool) -> CareRequest:
-    """Keep what happened. A patient who came was informed, whoever told them.
+def _start(care_request: CareRequest, started_at: dt.datetime | None) -> dt.datetime:
+    start = started_at or care_request.planned_at or timezone.now()
+    if started_at is not None and not care_request.received_at <= started_at <= timezone.now():
+        raise Incomplete("L'heure du soin est entre la réception de la demande et maintenant.")
+    return start
 
-    Raises NotAllowed, InvalidTransition.
+
+def _keep_outcome(proposal: Proposal | None, outcome: AppointmentOutcome) -> None:
+    if proposal is not None:
+        proposal.outcome = outcome
+        proposal.outcome_at = timezone.now()
+        proposal.save(update_fields=["outcome", "outcome_at"])
+
+
+@transaction.atomic
+def record_outcome(
+    *,
+    by: Actor,
+    care_request: CareRequest,
+    honoured: bool,
+    started_at: dt.datetime | None = None,
+) -> CareRequest:
+    """Keep what happened. A patient who came was informed, whoever told them; `started_at` is when
+    care really began (the planned start when not said). A missed appointment ends nothing: the
+    watch is open again from the first reception.
+
+    Raises NotAllowed, InvalidTransition, Incomplete.
     """
     if not can_record_outcome(by, care_request):
         raise NotAllowed(
@@ -139,9 +165,16 @@ def record_outcome(*, by: Actor, care_request: CareRequest, honoured: bool) -> C
         care_request.inform_state = InformState.INFORMED
         tell(care_request, EventKind.INFORM, "Patient venu : il était informé.", by=by)
     move(care_request, wanted)
-    care_request.closed_at = timezone.now()
-    care_request.alert = ""
-    save(care_request)
+    now = timezone.now()
+    if honoured:
+        care_request.care_started_at = _start(care_request, started_at)
+        care_request.closed_at = now
+        care_request.alert = ""
+    else:
+        care_request.planned_at = None
+        care_request.alert = MISSED
+    _keep_outcome(proposal, AppointmentOutcome(wanted.value))
+    save(care_request, by=by)
     early = timezone.now() < proposal.booking.slot.starts_at if proposal else False
     when = ", notée avant l'heure prévue" if early else ""
     tell(care_request, EventKind.OUTCOME, f"Issue : {wanted.label.lower()}{when}.", by=by)
@@ -162,7 +195,7 @@ def cancel(*, by: Actor, care_request: CareRequest, cancelled_by: str) -> CareRe
     care_request.cancelled_by = cancelled_by
     care_request.closed_at = timezone.now()
     care_request.alert = ""
-    save(care_request)
+    save(care_request, by=by)
     text = f"Annulée par {CancelledBy(cancelled_by).label}."
     tell(care_request, EventKind.CANCELLED, text, by=by)
     journal.record(
@@ -187,7 +220,7 @@ def hand_over(
     begin_hand_over(care_request, red_flag, by=by)
     withdrawn = withdraw_all(care_request, by=by)
     care_request.alert = ""
-    save(care_request)
+    save(care_request, by=by)
     journal.record(
         "snp.handed_over",
         care_request,
@@ -225,7 +258,7 @@ def confirm_hand_over(*, by: Actor, care_request: CareRequest, taken_over_by: st
     hand_over_row.save()
     care_request.closed_at = now
     care_request.phone = ""
-    save(care_request)
+    save(care_request, by=by)
     tell(care_request, EventKind.CONFIRMED, f"Reprise au 15 par {taken_over_by.strip()}.", by=by)
     journal.record("snp.taken_over", care_request, by=by, cpts=care_request.cpts_id)
     pulse.bump(care_request.cpts_id)
@@ -246,7 +279,31 @@ def ask_outcome(*, by: Actor, care_request: CareRequest) -> CareRequest:
     if ended.total_seconds() < settings.outcome_after_minutes * 60:
         return care_request
     care_request.alert = "L'heure est passée : le patient est-il venu ?"
-    save(care_request)
+    save(care_request, by=by)
     journal.record("snp.outcome_asked", care_request, by=by, cpts=care_request.cpts_id)
+    pulse.bump(care_request.cpts_id)
+    return care_request
+
+
+@transaction.atomic
+def flag_absence(*, by: Actor, care_request: CareRequest) -> CareRequest:
+    """The professional who accepted says they will be away: the owner must re-orient, and is told.
+
+    Nothing happens twice, nor when the place is no longer under an absence.
+    """
+    if by.kind != "system":
+        raise NotAllowed("Une absence se signale toute seule.")
+    care_request = lock(care_request)
+    proposal = accepted_proposal(care_request)
+    if proposal is None or care_request.alert == AWAY or care_request.closed_at is not None:
+        return care_request
+    if not Booking.objects.under_absence().filter(pk=proposal.booking_id).exists():
+        return care_request
+    care_request.alert = AWAY
+    save(care_request, by=by)
+    tell(care_request, EventKind.AWAY, f"{proposal.professional} s'est déclaré absent.", by=by)
+    since = int(timezone.now().timestamp())
+    tell_reminded(care_request, AWAY, f"away:{proposal.pk}:{since}", by=by)
+    journal.record("snp.absence_flagged", care_request, by=by, cpts=care_request.cpts_id)
     pulse.bump(care_request.cpts_id)
     return care_request

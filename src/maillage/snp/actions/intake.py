@@ -15,14 +15,25 @@ from maillage.kernel.identifiers import fold, phone_digits
 from maillage.kernel.permissions import Actor
 from maillage.residents.actions import record_resident
 from maillage.residents.models import Resident
-from maillage.snp.actions.life import Incomplete, check_desk, lock_open, move, save, tell
+from maillage.snp.actions.circles import begin_circles
+from maillage.snp.actions.life import (
+    Incomplete,
+    check_desk,
+    lock_open,
+    move,
+    own,
+    own_by_standby,
+    save,
+    tell,
+)
 from maillage.snp.enums import (
     AgreementGiver,
     CareRequestStatus,
     Channel,
     EventKind,
+    OwnerReason,
 )
-from maillage.snp.models import CareRequest, CareRequestNumber, HandOver, RedFlag
+from maillage.snp.models import CareRequest, CareRequestNumber, HandOver, RedFlag, Ring
 from maillage.snp.queries import desk_is_open, red_flags
 from maillage.snp.rules import can_dispatch
 from maillage.territory.models import Commune, Cpts
@@ -49,6 +60,7 @@ class SignsNotValidated(DomainError):
 COPIED = (
     *("form_key", "channel", "profession", "speciality", "reason", "note", "age_band"),
     *("caller_name", "sms_allowed", "usual_doctor", "can_travel", "kind", "commune"),
+    "sas_regulated",
 )
 
 # What two copies of one form say alike, beside the patient and the number to call back.
@@ -88,6 +100,8 @@ class Intake:
     can_travel: bool = True
     kind: str = ""
     agreement_from: str = ""
+    sas_regulated: bool = False
+    ring: Ring | None = None
 
 
 def next_number(cpts: Cpts) -> int:
@@ -112,6 +126,8 @@ def _check(by: Actor, cpts: Cpts, intake: Intake) -> str:
     phone = phone_digits(intake.phone)
     if phone is None:
         raise Incomplete("Le numéro à rappeler n'est pas un numéro de téléphone.")
+    if intake.ring is not None and intake.ring.cpts_id != cpts.pk:
+        raise Incomplete("Ce cercle n'est pas de votre CPTS.")
     if intake.red_flag is None:
         if not (intake.reason and intake.age_band):
             raise Incomplete("Indiquez le motif et l'âge.")
@@ -145,7 +161,10 @@ def create_care_request(*, by: Actor, cpts: Cpts, intake: Intake) -> CareRequest
     if intake.red_flag is not None:
         intake = _urgent(intake)
     care_request = _row(by, cpts, intake, number, phone)
-    care_request.save()
+    if by.seat_id is None or not desk_is_open(cpts):
+        own_by_standby(care_request)
+    begin_circles(care_request, by=by)
+    save(care_request, by=by)
     _tell_call(care_request, intake, by)
     journal.record("snp.created", care_request, by=by, cpts=cpts, red_flag=bool(intake.red_flag))
     pulse.bump(cpts.pk)
@@ -167,8 +186,11 @@ def _row(by: Actor, cpts: Cpts, intake: Intake, number: int, phone: str) -> Care
         flags_checked_by_id=by.seat_id,
         phone=phone,
         resident=resident,
-        taken_by_id=by.seat_id,
-        taken_at=now if by.seat_id else None,
+        owner_id=by.seat_id,
+        owned_at=now,
+        owner_why=OwnerReason.RECEIVED,
+        ring=intake.ring,
+        circle_at=now,
         status=CareRequestStatus.HANDED_OVER if intake.red_flag else CareRequestStatus.NEW,
         **values,
     )
@@ -286,7 +308,7 @@ def record_agreement(*, by: Actor, care_request: CareRequest, giver: str) -> Car
         raise Incomplete("Indiquez qui a donné son accord.")
     if care_request.agreement_at is None:
         _agree(care_request, giver, by)
-        save(care_request)
+        save(care_request, by=by)
         tell(care_request, EventKind.AGREEMENT, _agreement_text(care_request), by=by)
         journal.record("snp.agreement_recorded", care_request, by=by, cpts=care_request.cpts_id)
         pulse.bump(care_request.cpts_id)
@@ -327,7 +349,7 @@ def name_resident(
     care_request.resident = _resident(by, care_request.cpts, named, care_request.phone)
     if care_request.resident.usual_doctor_id:
         care_request.usual_doctor_id = care_request.resident.usual_doctor_id
-    save(care_request)
+    save(care_request, by=by)
     tell(care_request, EventKind.CHANGED, "Patient nommé.", by=by)
     journal.record(
         "snp.named",
@@ -345,11 +367,10 @@ def take_case(*, by: Actor, care_request: CareRequest) -> CareRequest:
     """Become the owner of a request. Raises NotAllowed, TooLate."""
     check_desk(by, care_request)
     care_request = lock_open(care_request)
-    if by.seat_id is None or care_request.taken_by_id == by.seat_id:
+    if by.seat_id is None or care_request.owner_id == by.seat_id:
         return care_request
-    care_request.taken_by_id = by.seat_id
-    care_request.taken_at = timezone.now()
-    save(care_request)
+    own(care_request, by.seat_id, OwnerReason.TOOK)
+    save(care_request, by=by)
     tell(care_request, EventKind.TAKEN, "Prise en charge.", by=by)
     journal.record("snp.taken", care_request, by=by, cpts=care_request.cpts_id)
     pulse.bump(care_request.cpts_id)
@@ -363,7 +384,7 @@ def check_signs(*, by: Actor, care_request: CareRequest) -> CareRequest:
     care_request = lock_open(care_request)
     care_request.flags_checked_at = timezone.now()
     care_request.flags_checked_by_id = by.seat_id
-    save(care_request)
+    save(care_request, by=by)
     tell(care_request, EventKind.RED_FLAG, "Signes redemandés : aucun.", by=by)
     journal.record("snp.signs_checked", care_request, by=by, cpts=care_request.cpts_id)
     pulse.bump(care_request.cpts_id)

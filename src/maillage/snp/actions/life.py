@@ -1,7 +1,10 @@
 """What every act on a request does alike: lock it, move it, tell its history."""
 
+import datetime as dt
+
 from django.utils import timezone
 
+from maillage.accounts.models import Seat
 from maillage.availability.actions import release_place
 from maillage.availability.enums import LIVE
 from maillage.availability.models import CptsVisibility, Slot
@@ -20,11 +23,23 @@ from maillage.snp.enums import (
     ProposalState,
 )
 from maillage.snp.models import CareRequest, CareRequestEvent, Proposal
+from maillage.snp.queries import settings_of
+from maillage.snp.queries.ladder import (
+    SEARCHING,
+    awaits_a_person,
+    minutes_of,
+    next_watch,
+    standby,
+)
 from maillage.snp.rules import can_dispatch
 
 
 class Incomplete(DomainError):
     """Something that must be said is missing."""
+
+
+class NoOwner(DomainError):
+    """Nobody in the CPTS can answer for a request."""
 
 
 class TooLate(DomainError):
@@ -70,9 +85,52 @@ def move(care_request: CareRequest, status: str) -> None:
     care_request.status = status
 
 
-def save(care_request: CareRequest) -> None:
+def save(care_request: CareRequest, *, by: Actor) -> None:
+    """Write the row, and when the clock must look at it again. Who awaits whom is decided here: an
+    act of a person starts the wait afresh."""
+    now = timezone.now()
+    if not awaits_a_person(care_request):
+        care_request.waiting_since = None
+    elif care_request.waiting_since is None or by.seat_id is not None:
+        care_request.waiting_since = now
+    if care_request.waiting_since in (None, now):
+        care_request.reminded_at = care_request.escalated_at = None
+    if care_request.status not in SEARCHING:
+        care_request.circle_until = None
+    elif care_request.circle_until is None:
+        care_request.circle_until = circle_end(care_request, now)
+    care_request.watch_at = None
+    if care_request.closed_at is None:
+        care_request.watch_at = next_watch(care_request, settings_of(care_request.cpts, now))
     care_request.version += 1
     care_request.save()
+
+
+def circle_end(care_request: CareRequest, now: dt.datetime) -> dt.datetime | None:
+    """When the circle opened now gives way to the next; None for the last."""
+    minutes = minutes_of(care_request.circle, settings_of(care_request.cpts, now))
+    return None if minutes is None else now + dt.timedelta(minutes=minutes)
+
+
+def own(care_request: CareRequest, seat: Seat | int, why: str) -> None:
+    """Name who answers for it from now on; the wait starts afresh for them."""
+    care_request.owner_id = getattr(seat, "pk", seat)
+    care_request.owned_at = timezone.now()
+    care_request.owner_why = why
+    care_request.waiting_since = None
+
+
+def own_by_standby(care_request: CareRequest) -> Seat:
+    """Name the person on call, else the coordinator, else the administrator. Raises NoOwner."""
+    found = standby(care_request.cpts_id, timezone.now())
+    if found is None:
+        raise NoOwner(
+            "Personne ne peut répondre de cette demande : ni astreinte, ni coordinateur. "
+            "Un administrateur doit donner un de ces rôles."
+        )
+    seat, why = found
+    own(care_request, seat, why)
+    return seat
 
 
 def tell(care_request: CareRequest, kind: EventKind, text: str, *, by: Actor) -> None:
@@ -85,6 +143,9 @@ def tell(care_request: CareRequest, kind: EventKind, text: str, *, by: Actor) ->
         by_seat_id=by.seat_id,
         by_kind=by.kind,
         text=text[:300],
+        status=care_request.status,
+        circle=care_request.circle,
+        owner_id=care_request.owner_id,
     )
 
 
@@ -129,8 +190,10 @@ def withdraw_all(care_request: CareRequest, *, by: Actor) -> list[Proposal]:
     lock_slots(*(proposal.booking.slot_id for proposal in proposals))
     for proposal in proposals:
         end_proposal(proposal, ProposalState.WITHDRAWN, by=by)
-        tell_withdrawn(proposal, by=by)
+        if not proposal.outcome:  # of a missed appointment there is nothing to take back
+            tell_withdrawn(proposal, by=by)
     care_request.inform_state = InformState.NOT_YET
+    care_request.planned_at = None
     return proposals
 
 
@@ -140,7 +203,7 @@ def back_to_new(care_request: CareRequest, *, alert: str, by: Actor) -> None:
         if care_request.status == CareRequestStatus.PROPOSED:
             move(care_request, CareRequestStatus.NEW)
         care_request.alert = alert[:200]
-        save(care_request)
+        save(care_request, by=by)
 
 
 def bump_boards(care_request: CareRequest, *proposals: Proposal) -> None:

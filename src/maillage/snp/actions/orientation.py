@@ -13,6 +13,7 @@ from maillage.kernel import journal
 from maillage.kernel.errors import DomainError, NotAllowed
 from maillage.kernel.permissions import Actor
 from maillage.kernel.transitions import check_transition
+from maillage.snp.actions.circles import keep_shortlist
 from maillage.snp.actions.life import (
     TooLate,
     back_to_new,
@@ -40,10 +41,12 @@ from maillage.snp.models import CareRequest, DeskSettings, Proposal
 from maillage.snp.queries import (
     Candidate,
     candidate_for,
+    matching_for,
     settings_of,
     slot_text,
     wanted_kinds,
 )
+from maillage.snp.queries.ladder import late_hours
 from maillage.snp.rules import can_answer
 
 CALL = "Ni mobile ni courriel connus pour {} : appelez."
@@ -59,12 +62,14 @@ class EnoughProposals(DomainError):
 
 def _candidate(care_request: CareRequest, slot: Slot) -> Candidate:
     """The professional of the slot as ranked now: a form's choices are not a guard."""
-    found = candidate_for(care_request, slot.professional_id)
+    matching = matching_for(care_request)
+    found = candidate_for(care_request, slot.professional_id, matching)
     if found.left_out:
         raise NotSuitable(f"{found.name} ne peut pas répondre à cette demande : {found.left_out}.")
     if slot.kind not in wanted_kinds(care_request):
         kind = CareKind(slot.kind).label
         raise NotSuitable(f"Ce créneau ({kind}) ne convient pas à cette demande.")
+    keep_shortlist(care_request, matching)
     return found
 
 
@@ -73,8 +78,22 @@ def _expiry(slot: Slot, settings: DeskSettings, now: dt.datetime) -> dt.datetime
     return min(wanted, slot.ends_at if slot.is_window else slot.starts_at)
 
 
+def planned_start(slot: Slot) -> dt.datetime:
+    """When care will have begun at the latest: the start of a slot, the end of a window."""
+    return slot.ends_at if slot.is_window else slot.starts_at
+
+
+def _late_text(proposal: Proposal) -> str:
+    """A place after a deadline is said late when it is chosen."""
+    return f" Après le délai de {proposal.late_hours} h." if proposal.late_hours else ""
+
+
 def _new_proposal(
-    care_request: CareRequest, slot: Slot, candidate: Candidate, **values
+    care_request: CareRequest,
+    slot: Slot,
+    candidate: Candidate,
+    settings: DeskSettings,
+    **values,
 ) -> Proposal:
     return Proposal.objects.create(
         cpts_id=care_request.cpts_id,
@@ -83,6 +102,9 @@ def _new_proposal(
         travel_minutes=candidate.travel_minutes,
         explanation="\n".join(candidate.reasons),
         runner_up=candidate.runner_up[:300],
+        circle=care_request.circle,
+        agreement_id=candidate.agreement_id,
+        late_hours=late_hours(care_request.received_at, planned_start(slot), settings),
         **values,
     )
 
@@ -106,7 +128,7 @@ def propose(*, by: Actor, care_request: CareRequest, slot: Slot) -> Proposal:
     settings = settings_of(care_request.cpts)
     candidate = _candidate(care_request, slot)
     if slot.mode == BookingMode.BOOKABLE:
-        return _book(by, care_request, slot, candidate)
+        return _book(by, care_request, slot, candidate, settings)
     return _ask(by, care_request, slot, candidate, settings)
 
 
@@ -126,6 +148,7 @@ def _ask(
         care_request,
         slot,
         candidate,
+        settings,
         booking=booking,
         sent_at=now,
         sent_by_id=by.seat_id,
@@ -134,11 +157,12 @@ def _ask(
     if care_request.status == CareRequestStatus.NEW:
         move(care_request, CareRequestStatus.PROPOSED)
     care_request.alert = "" if tell_asked(proposal, by=by) else CALL.format(candidate.name)
-    save(care_request)
+    save(care_request, by=by)
     tell(
         care_request,
         EventKind.PROPOSED,
-        f"Proposée à {candidate.name}, {slot_text(slot)}. {'. '.join(candidate.reasons)}.",
+        f"Proposée à {candidate.name}, {slot_text(slot)}.{_late_text(proposal)} "
+        f"{'. '.join(candidate.reasons)}.",
         by=by,
     )
     journal.record(
@@ -153,7 +177,9 @@ def _ask(
     return proposal
 
 
-def _book(by: Actor, care_request: CareRequest, slot: Slot, candidate: Candidate) -> Proposal:
+def _book(
+    by: Actor, care_request: CareRequest, slot: Slot, candidate: Candidate, settings: DeskSettings
+) -> Proposal:
     others = live_proposals(care_request)
     lock_slots(slot.pk, *(other.booking.slot_id for other in others))
     booking = take_place(by=by, cpts=care_request.cpts, slot=slot)
@@ -165,6 +191,7 @@ def _book(by: Actor, care_request: CareRequest, slot: Slot, candidate: Candidate
         care_request,
         slot,
         candidate,
+        settings,
         booking=booking,
         state=ProposalState.ACCEPTED,
         sent_at=now,
@@ -176,8 +203,10 @@ def _book(by: Actor, care_request: CareRequest, slot: Slot, candidate: Candidate
     )
     if care_request.status == CareRequestStatus.NEW:
         move(care_request, CareRequestStatus.PROPOSED)
-    _accepted(care_request)
-    tell(care_request, EventKind.BOOKED, f"Réservée : {candidate.name}, {slot_text(slot)}.", by=by)
+    _accepted(care_request, slot, by=by)
+    late = _late_text(proposal)
+    text = f"Réservée : {candidate.name}, {slot_text(slot)}.{late}"
+    tell(care_request, EventKind.BOOKED, text, by=by)
     tell_booked(proposal, by=by)
     journal.record(
         "snp.booked",
@@ -191,11 +220,12 @@ def _book(by: Actor, care_request: CareRequest, slot: Slot, candidate: Candidate
     return proposal
 
 
-def _accepted(care_request: CareRequest) -> None:
+def _accepted(care_request: CareRequest, slot: Slot, *, by: Actor) -> None:
     move(care_request, CareRequestStatus.ACCEPTED)
     care_request.inform_state = InformState.TO_INFORM
     care_request.alert = ""
-    save(care_request)
+    care_request.planned_at = planned_start(slot)
+    save(care_request, by=by)
 
 
 def _lock_both(proposal: Proposal) -> tuple[CareRequest, Proposal]:
@@ -240,7 +270,7 @@ def accept_proposal(*, by: Actor, proposal: Proposal) -> Proposal:
         tell_withdrawn(other, by=by)
     if care_request.status == CareRequestStatus.NEW:
         move(care_request, CareRequestStatus.PROPOSED)
-    _accepted(care_request)
+    _accepted(care_request, proposal.booking.slot, by=by)
     text = f"Acceptée par {proposal.professional}, {slot_text(proposal.booking.slot)}."
     tell(care_request, EventKind.ACCEPTED, text, by=by)
     journal.record(
@@ -364,7 +394,7 @@ def reorient(*, by: Actor, care_request: CareRequest, why: str = "") -> CareRequ
     withdrawn = withdraw_all(care_request, by=by)
     care_request.closed_at = None
     care_request.alert = "À réorienter." if not why else f"À réorienter : {why}"[:200]
-    save(care_request)
+    save(care_request, by=by)
     tell(care_request, EventKind.REORIENTED, care_request.alert, by=by)
     journal.record("snp.reoriented", care_request, by=by, cpts=care_request.cpts_id)
     bump_boards(care_request, *withdrawn)

@@ -1,4 +1,4 @@
-"""State of unscheduled care: the desk's settings, requests and proposals, what follows."""
+"""State of unscheduled care: the desk, who may be asked, requests and proposals, what follows."""
 
 from maillage.snp.models.desk import (
     DeskHours,
@@ -6,18 +6,46 @@ from maillage.snp.models.desk import (
     RedFlag,
     RedFlagList,
 )
-from maillage.snp.models.follow import CareRequestEvent, HandOver, InformAttempt
+from maillage.snp.models.follow import (
+    Call,
+    CareRequestEvent,
+    HandOver,
+    InformAttempt,
+    Shortlist,
+)
+from maillage.snp.models.ladder import (
+    Agreement,
+    AgreementHours,
+    AgreementProfession,
+    DeskClosing,
+    OnCall,
+    Ring,
+    RingMember,
+    ShiftHandOver,
+    SnpFee,
+)
 from maillage.snp.models.request import CareRequest, CareRequestNumber, Proposal
 
 __all__ = [
+    "Agreement",
+    "AgreementHours",
+    "AgreementProfession",
+    "Call",
     "CareRequest",
     "CareRequestEvent",
     "CareRequestNumber",
+    "DeskClosing",
     "DeskHours",
     "DeskSettings",
     "HandOver",
     "InformAttempt",
+    "OnCall",
     "Proposal",
     "RedFlag",
     "RedFlagList",
+    "Ring",
+    "RingMember",
+    "ShiftHandOver",
+    "Shortlist",
+    "SnpFee",
 ]

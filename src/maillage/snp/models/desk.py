@@ -9,6 +9,7 @@ from django_scopes import ScopedManager
 from maillage.accounts.models import Seat
 from maillage.kernel.constraints import TenantForeignKey
 from maillage.kernel.models import OF_CPTS, tenant_constraints
+from maillage.snp.enums import HOLIDAY, HoursKind
 from maillage.territory.models import Cpts
 
 
@@ -55,6 +56,23 @@ class DeskSettings(OfCpts):
     outcome_after_minutes = models.PositiveSmallIntegerField(
         "issue demandée après la fin du créneau (min)"
     )
+    first_deadline_hours = models.PositiveSmallIntegerField("premier délai (h)")
+    second_deadline_hours = models.PositiveSmallIntegerField("second délai (h)")
+    warn_minutes = models.PositiveSmallIntegerField("prévenir avant un délai (min)")
+    usual_doctor_circle_minutes = models.PositiveSmallIntegerField("médecin traitant seul (min)")
+    ring_circle_minutes = models.PositiveSmallIntegerField("cercle choisi (min)")
+    cpts_circle_minutes = models.PositiveSmallIntegerField("toute la CPTS (min)")
+    neighbours_circle_minutes = models.PositiveSmallIntegerField("CPTS voisines (min)")
+    duty_circle_minutes = models.PositiveSmallIntegerField("personne d'astreinte (min)")
+    remind_minutes = models.PositiveSmallIntegerField("relancer le responsable après (min)")
+    escalate_minutes = models.PositiveSmallIntegerField("prévenir la coordination après (min)")
+    double_hours = models.PositiveSmallIntegerField("doublons cherchés dans les dernières (h)")
+    small_cell_min = models.PositiveSmallIntegerField("effectif minimal publié")
+    summary_minute = models.PositiveSmallIntegerField("bilan du jour envoyé à (minute du jour)")
+    out_of_hours_number = models.CharField(
+        "numéro du territoire hors des heures", max_length=60, blank=True
+    )
+    out_of_hours_source = models.CharField("source de ce numéro", max_length=200, blank=True)
 
     objects = scoped(DatedQuerySet)
 
@@ -88,6 +106,27 @@ class DeskSettings(OfCpts):
                 name="desk_settings_weights_are_positive",
                 violation_error_message="Les poids sont positifs ou nuls.",
             ),
+            models.CheckConstraint(
+                condition=Q(
+                    first_deadline_hours__gte=1,
+                    second_deadline_hours__gte=F("first_deadline_hours"),
+                ),
+                name="desk_settings_deadlines_in_order",
+                violation_error_message="Le second délai suit le premier.",
+            ),
+            models.CheckConstraint(
+                condition=Q(remind_minutes__gte=1, escalate_minutes__gte=F("remind_minutes")),
+                name="desk_settings_remind_then_escalate",
+                violation_error_message="La coordination est prévenue après le responsable.",
+            ),
+            models.CheckConstraint(
+                condition=Q(summary_minute__lt=1440), name="desk_settings_summary_in_the_day"
+            ),
+            models.CheckConstraint(
+                condition=Q(out_of_hours_number="") | ~Q(out_of_hours_source=""),
+                name="desk_settings_number_has_a_source",
+                violation_error_message="Indiquez la source du numéro hors des heures.",
+            ),
         ]
 
     def __str__(self):
@@ -95,9 +134,11 @@ class DeskSettings(OfCpts):
 
 
 class DeskHours(OfCpts):
-    """One opening of the desk on a weekday, in wall-clock minutes of the CPTS's zone."""
+    """Hours of a weekday (7: a public holiday), in wall-clock minutes of the CPTS's zone: the desk
+    open, or the permanence des soins (PDSA)."""
 
     settings = models.ForeignKey(DeskSettings, on_delete=models.CASCADE, related_name="hours")
+    kind = models.CharField(max_length=4, choices=HoursKind.choices, default=HoursKind.DESK)
     weekday = models.PositiveSmallIntegerField("jour")
     opens_minute = models.PositiveSmallIntegerField("de")
     closes_minute = models.PositiveSmallIntegerField("à")
@@ -105,11 +146,16 @@ class DeskHours(OfCpts):
     objects = scoped(models.QuerySet)
 
     class Meta:
-        ordering = ["weekday", "opens_minute"]
+        ordering = ["kind", "weekday", "opens_minute"]
         constraints = [
             *tenant_constraints("desk_hours"),
             TenantForeignKey(field="settings", name="desk_hours_settings_same_cpts"),
-            models.CheckConstraint(condition=Q(weekday__range=(0, 6)), name="desk_hours_weekday"),
+            models.CheckConstraint(
+                condition=Q(weekday__range=(0, HOLIDAY)), name="desk_hours_weekday"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=HoursKind.values), name="desk_hours_kind_known"
+            ),
             models.CheckConstraint(
                 condition=Q(closes_minute__gt=F("opens_minute"), closes_minute__lte=1440),
                 name="desk_hours_closes_after_it_opens",

@@ -4,9 +4,14 @@ from django.db import models
 from django.db.models import Q
 
 from maillage.accounts.models import Seat
+from maillage.directory.models import Professional
 from maillage.kernel.constraints import TenantForeignKey
 from maillage.kernel.models import tenant_constraints
 from maillage.snp.enums import (
+    CallResult,
+    CallTo,
+    CareRequestStatus,
+    Circle,
     EventKind,
     InformMeans,
     InformResult,
@@ -94,6 +99,10 @@ class CareRequestEvent(OfCpts):
     by_seat = models.ForeignKey(Seat, null=True, on_delete=models.PROTECT, related_name="+")
     by_kind = models.CharField(max_length=6)
     text = models.CharField("texte", max_length=300)
+    # How the request stood once this was done: what replays a case minute by minute.
+    status = models.CharField(max_length=11, choices=CareRequestStatus.choices)
+    circle = models.CharField(max_length=12, choices=Circle.choices)
+    owner = models.ForeignKey(Seat, null=True, on_delete=models.PROTECT, related_name="+")
 
     objects = scoped(models.QuerySet)
 
@@ -101,6 +110,7 @@ class CareRequestEvent(OfCpts):
         ordering = ["at", "pk"]
         constraints = [
             *tenant_constraints("care_request_event"),
+            TenantForeignKey(field="owner", name="care_request_event_owner_same_cpts"),
             TenantForeignKey(field="care_request", name="care_request_event_same_cpts"),
             TenantForeignKey(field="by_seat", name="care_request_event_by_same_cpts"),
             models.CheckConstraint(
@@ -110,3 +120,68 @@ class CareRequestEvent(OfCpts):
 
     def __str__(self):
         return self.text
+
+
+class Call(OfCpts):
+    """One call made by the desk about a request: to whom, and what came of it. Never changed."""
+
+    care_request = models.ForeignKey(CareRequest, on_delete=models.PROTECT, related_name="calls")
+    at = models.DateTimeField("à")
+    by_seat = models.ForeignKey(Seat, null=True, on_delete=models.PROTECT, related_name="+")
+    to = models.CharField("à qui", max_length=12, choices=CallTo.choices)
+    professional = models.ForeignKey(
+        Professional, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    result = models.CharField("résultat", max_length=12, choices=CallResult.choices)
+
+    objects = scoped(models.QuerySet)
+
+    class Meta:
+        ordering = ["at", "pk"]
+        constraints = [
+            *tenant_constraints("call"),
+            TenantForeignKey(field="care_request", name="call_request_same_cpts"),
+            TenantForeignKey(field="by_seat", name="call_by_same_cpts"),
+            models.CheckConstraint(condition=Q(to__in=CallTo.values), name="call_to_known"),
+            models.CheckConstraint(
+                condition=Q(result__in=CallResult.values), name="call_result_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(to=CallTo.PROFESSIONAL) | Q(professional=None),
+                name="call_names_a_professional_only_when_called",
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.care_request_id} {self.to} {self.result}"
+
+
+class Shortlist(OfCpts):
+    """What the ranking said of everybody of the asked profession when a person chose, or when a
+    circle opened: the answer to "why was Dr X not asked?". Never changed.
+
+    `people` lists [professional id, rank from 1 or 0, sentence number in `sentences` or -1].
+    """
+
+    care_request = models.ForeignKey(
+        CareRequest, on_delete=models.PROTECT, related_name="shortlists"
+    )
+    at = models.DateTimeField("à")
+    circle = models.CharField(max_length=12, choices=Circle.choices)
+    people = models.JSONField(default=list)
+    sentences = models.JSONField(default=list)
+
+    objects = scoped(models.QuerySet)
+
+    class Meta:
+        ordering = ["at", "pk"]
+        constraints = [
+            *tenant_constraints("shortlist"),
+            TenantForeignKey(field="care_request", name="shortlist_request_same_cpts"),
+            models.CheckConstraint(
+                condition=Q(circle__in=Circle.values), name="shortlist_circle_known"
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.care_request_id} {self.at:%F %H:%M}"

@@ -15,15 +15,19 @@ from maillage.snp.enums import (
     OPEN,
     AgeBand,
     AgreementGiver,
+    AppointmentOutcome,
     CancelledBy,
     CareRequestStatus,
     Channel,
+    Circle,
     InformState,
+    OwnerReason,
     ProposalState,
     Reason,
     RefusalReason,
 )
 from maillage.snp.models.desk import OfCpts, scoped
+from maillage.snp.models.ladder import Agreement, Ring
 from maillage.territory.models import Commune
 
 
@@ -87,10 +91,43 @@ class CareRequest(OfCpts):
     status = models.CharField(
         max_length=11, choices=CareRequestStatus.choices, default=CareRequestStatus.NEW
     )
-    taken_by = models.ForeignKey(
-        Seat, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    sas_regulated = models.BooleanField("demandée par le médecin régulateur du SAS", default=False)
+    owner = models.ForeignKey(
+        Seat,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="owned_care_requests",
+        verbose_name="responsable",
     )
-    taken_at = models.DateTimeField(null=True, blank=True)
+    owned_at = models.DateTimeField("responsable depuis", null=True, blank=True)
+    owner_why = models.CharField(max_length=13, choices=OwnerReason.choices, blank=True)
+    ring = models.ForeignKey(
+        Ring,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        verbose_name="cercle",
+    )
+    circle = models.CharField(
+        "cercle ouvert", max_length=12, choices=Circle.choices, default=Circle.CPTS
+    )
+    circle_at = models.DateTimeField("cercle ouvert à", null=True, blank=True)
+    circle_until = models.DateTimeField("cercle suivant à", null=True, blank=True)
+    # Somebody of the desk is awaited since; what the reminders count from.
+    waiting_since = models.DateTimeField("attend un acte depuis", null=True, blank=True)
+    reminded_at = models.DateTimeField(null=True, blank=True)
+    escalated_at = models.DateTimeField(null=True, blank=True)
+    # The next instant the clock looks at it: a reminder, or a deadline coming near.
+    watch_at = models.DateTimeField(null=True, blank=True)
+    warned_hours = models.PositiveSmallIntegerField("délai annoncé bientôt dépassé", default=0)
+    planned_at = models.DateTimeField("soin prévu à", null=True, blank=True)
+    care_started_at = models.DateTimeField("soin commencé à", null=True, blank=True)
+    to_tell = models.CharField("à dire au patient", max_length=160, blank=True)
+    merged_into = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged"
+    )
     flags_checked_at = models.DateTimeField("signes demandés à")
     flags_checked_by = models.ForeignKey(
         Seat, null=True, on_delete=models.PROTECT, related_name="+"
@@ -119,7 +156,9 @@ class CareRequest(OfCpts):
             models.UniqueConstraint(fields=["cpts", "number"], name="care_request_number"),
             models.UniqueConstraint(fields=["cpts", "form_key"], name="care_request_form_once"),
             TenantForeignKey(field="received_by", name="care_request_received_by_same_cpts"),
-            TenantForeignKey(field="taken_by", name="care_request_taken_by_same_cpts"),
+            TenantForeignKey(field="owner", name="care_request_owner_same_cpts"),
+            TenantForeignKey(field="ring", name="care_request_ring_same_cpts"),
+            TenantForeignKey(field="merged_into", name="care_request_merged_same_cpts"),
             TenantForeignKey(field="flags_checked_by", name="care_request_flags_by_same_cpts"),
             TenantForeignKey(field="agreement_by", name="care_request_agreement_by_same_cpts"),
             TenantForeignKey(field="resident", name="care_request_resident_same_cpts"),
@@ -158,9 +197,30 @@ class CareRequest(OfCpts):
                 name="care_request_agreement_all_or_nothing",
             ),
             models.CheckConstraint(
-                condition=Q(taken_by=None, taken_at=None)
-                | Q(taken_by__isnull=False, taken_at__isnull=False),
-                name="care_request_taken_all_or_nothing",
+                condition=Q(owner=None, owned_at=None, owner_why="")
+                | Q(
+                    owner__isnull=False,
+                    owned_at__isnull=False,
+                    owner_why__in=OwnerReason.values,
+                ),
+                name="care_request_owner_all_or_nothing",
+            ),
+            models.CheckConstraint(
+                condition=Q(owner__isnull=False) | Q(closed_at__isnull=False),
+                name="care_request_open_has_an_owner",
+                violation_error_message="Une demande ouverte a toujours un responsable nommé.",
+            ),
+            models.CheckConstraint(
+                condition=Q(circle__in=Circle.values), name="care_request_circle_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(status=CareRequestStatus.MERGED, merged_into__isnull=False)
+                | (~Q(status=CareRequestStatus.MERGED) & Q(merged_into=None)),
+                name="care_request_merged_says_where",
+            ),
+            models.CheckConstraint(
+                condition=Q(care_started_at=None) | Q(status=CareRequestStatus.HONOURED),
+                name="care_request_care_started_is_honoured",
             ),
             models.CheckConstraint(
                 condition=Q(status=CareRequestStatus.CANCELLED, cancelled_by__in=CancelledBy.values)
@@ -171,8 +231,8 @@ class CareRequest(OfCpts):
                 condition=Q(
                     status__in=[
                         CareRequestStatus.HONOURED,
-                        CareRequestStatus.MISSED,
                         CareRequestStatus.CANCELLED,
+                        CareRequestStatus.MERGED,
                     ],
                     closed_at__isnull=False,
                 )
@@ -194,6 +254,14 @@ class CareRequest(OfCpts):
                 fields=["cpts", "received_at"],
                 condition=Q(status__in=OPEN),
                 name="care_request_open",
+            ),
+            models.Index(
+                fields=["circle_until"],
+                condition=Q(circle_until__isnull=False),
+                name="care_request_circle_due",
+            ),
+            models.Index(
+                fields=["watch_at"], condition=Q(watch_at__isnull=False), name="care_request_watch"
             ),
         ]
 
@@ -258,6 +326,22 @@ class Proposal(OfCpts):
     )
     answered_via = models.CharField(max_length=6, blank=True)
     refusal_reason = models.CharField(max_length=12, choices=RefusalReason.choices, blank=True)
+    circle = models.CharField(max_length=12, choices=Circle.choices, default=Circle.CPTS)
+    # Asked through an agreement with a neighbour CPTS.
+    agreement = models.ForeignKey(
+        Agreement, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    # The deadline (hours) the place was already after when a person chose it; 0 when in time.
+    late_hours = models.PositiveSmallIntegerField("choisie après le délai de (h)", default=0)
+    counter_at = models.DateTimeField("autre heure proposée", null=True, blank=True)
+    # The professional who answered for the one asked (their locum).
+    locum = models.ForeignKey(
+        Professional, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    outcome = models.CharField(
+        "issue du rendez-vous", max_length=9, choices=AppointmentOutcome.choices, blank=True
+    )
+    outcome_at = models.DateTimeField("issue notée à", null=True, blank=True)
     travel_minutes = models.FloatField("trajet (min)", null=True, blank=True)
     explanation = models.TextField("raisons", blank=True)
     runner_up = models.CharField("suivant", max_length=300, blank=True)
@@ -288,6 +372,18 @@ class Proposal(OfCpts):
                 | Q(state=ProposalState.SENT, answered_at=None)
                 | Q(state__in=[ProposalState.EXPIRED, ProposalState.WITHDRAWN]),
                 name="proposal_answered_says_when",
+            ),
+            models.CheckConstraint(
+                condition=Q(outcome="", outcome_at=None)
+                | Q(outcome__in=AppointmentOutcome.values, outcome_at__isnull=False),
+                name="proposal_outcome_says_when",
+            ),
+            models.CheckConstraint(
+                condition=Q(circle__in=Circle.values), name="proposal_circle_known"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=ProposalState.COUNTERED) | Q(counter_at__isnull=False),
+                name="proposal_countered_says_when",
             ),
             models.UniqueConstraint(
                 fields=["care_request"],

@@ -10,14 +10,24 @@ from maillage.snp.queries.board import (
     recent_map_of,
     to_do_for,
 )
-from maillage.snp.queries.clock import due_proposals, silent_outcomes
-from maillage.snp.queries.desk import desk_is_open, desk_text, red_flags, settings_of
+from maillage.snp.queries.clock import (
+    cptss_with_open_requests,
+    due_circles,
+    due_proposals,
+    due_watches,
+    orphans,
+    silent_outcomes,
+    under_absence,
+)
+from maillage.snp.queries.desk import desk_text, red_flags, settings_of
+from maillage.snp.queries.hours import desk_is_open, is_pdsa
+from maillage.snp.queries.pool import wanted_kinds
 from maillage.snp.queries.ranking import (
     Candidate,
     Matching,
     candidate_for,
     matching_for,
-    wanted_kinds,
+    shortlist_of,
 )
 from maillage.snp.queries.words import (
     appointment_text,
@@ -28,6 +38,13 @@ from maillage.snp.queries.words import (
 )
 
 __all__ = [
+    "cptss_with_open_requests",
+    "due_circles",
+    "due_watches",
+    "is_pdsa",
+    "orphans",
+    "shortlist_of",
+    "under_absence",
     "Board",
     "Candidate",
     "Matching",

@@ -13,6 +13,7 @@ from maillage.availability.models import Booking
 from maillage.directory.models import Professional
 from maillage.kernel.identifiers import phone_digits
 from maillage.snp.enums import (
+    AWAY,
     OPEN,
     AgeBand,
     CareRequestStatus,
@@ -33,7 +34,6 @@ LIVE = (ProposalState.SENT, ProposalState.ACCEPTED)
 RANKED_SHOWN = 9
 MAP_KEPT_SECONDS = 60
 TONES = {S.NEW: "info", S.PROPOSED: "warn", S.ACCEPTED: "ok", S.INFORMED: "", S.HANDED_OVER: "bad"}
-AWAY = "Le professionnel s'est déclaré absent : réorientez."
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def _found(cpts: Cpts) -> list[dict]:
         .values(
             *("pk", "number", "reason", "note", "age_band", "commune_id", "commune__name"),
             *("status", "channel", "received_at", "alert", "inform_state", "resident_id"),
-            *("taken_by__user__given_name", "taken_by__user__family_name", "profession"),
+            *("owner__user__given_name", "owner__user__family_name", "profession"),
         )
     )
 
@@ -158,8 +158,8 @@ def _row(row: dict, proposals: list[Proposal], settings: DeskSettings, now: dt.d
         profession=row["profession"],
         received_at=row["received_at"],
         urgency=urgency,
-        owner=f"{row['taken_by__user__given_name'] or ''} "
-        f"{(row['taken_by__user__family_name'] or '')[:1]}".strip(),
+        owner=f"{row['owner__user__given_name'] or ''} "
+        f"{(row['owner__user__family_name'] or '')[:1]}".strip(),
         proposal=" ; ".join(f"{p.professional}, {slot_text(p.booking.slot)}" for p in proposals),
         alert=alert,
         resident_id=row["resident_id"],
@@ -216,7 +216,7 @@ def _in_hand(cpts: Cpts, care_request_id: int) -> CareRequest | None:
         CareRequest.objects.filter(pk=care_request_id, cpts=cpts)
         .select_related(
             *("cpts", "commune", "resident", "usual_doctor"),
-            *("taken_by__user", "agreement_by__user", "hand_over__red_flag"),
+            *("owner__user", "agreement_by__user", "hand_over__red_flag"),
         )
         .first()
     )

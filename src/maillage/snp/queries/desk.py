@@ -1,7 +1,6 @@
 """The settings in force."""
 
 import datetime as dt
-from zoneinfo import ZoneInfo
 
 from django.db.models import OuterRef, Subquery
 from django.db.models.functions import Coalesce
@@ -10,6 +9,7 @@ from django.utils import timezone
 from maillage.kernel.errors import DomainError
 from maillage.kernel.models import Pulse
 from maillage.kernel.words import WEEKDAYS
+from maillage.snp.enums import HOLIDAY, HoursKind
 from maillage.snp.models import DeskSettings, RedFlagList
 from maillage.territory.models import Cpts
 
@@ -48,20 +48,6 @@ def red_flags(cpts: Cpts, now: dt.datetime | None = None) -> RedFlagList | None:
     )
 
 
-def is_open_at(settings: DeskSettings, zone: str, now: dt.datetime) -> bool:
-    wall = now.astimezone(ZoneInfo(zone))
-    minute = wall.hour * 60 + wall.minute
-    return any(
-        hours.weekday == wall.weekday() and hours.opens_minute <= minute < hours.closes_minute
-        for hours in settings.hours.all()
-    )
-
-
-def desk_is_open(cpts: Cpts, now: dt.datetime | None = None) -> bool:
-    now = now or timezone.now()
-    return is_open_at(settings_of(cpts, now), cpts.zone, now)
-
-
 def _hour(minute: int) -> str:
     hours, rest = divmod(minute, 60)
     return f"{hours}\u00a0h" + (f"\u00a0{rest:02}" if rest else "")
@@ -71,6 +57,8 @@ def desk_text(settings: DeskSettings) -> str:
     """Opening hours in one sentence: "lundi à vendredi 8 h–20 h, samedi 8 h–12 h"."""
     by_day: dict[int, str] = {}
     for hours in settings.hours.all():
+        if hours.kind != HoursKind.DESK or hours.weekday == HOLIDAY:
+            continue
         span = f"{_hour(hours.opens_minute)}–{_hour(hours.closes_minute)}"
         by_day[hours.weekday] = " et ".join(filter(None, [by_day.get(hours.weekday), span]))
     runs: list[list[int]] = []

@@ -8,41 +8,40 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from django.db.models import Count, Exists, IntegerField, OuterRef, Subquery
-from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from maillage.availability.models import Absence
-from maillage.availability.queries import slots_for_desk
 from maillage.compute import ranking
-from maillage.directory.enums import CareKind, Profession
-from maillage.directory.models import Place, Professional
+from maillage.directory.enums import CareKind
+from maillage.directory.models import Professional
 from maillage.kernel.words import day
-from maillage.snp.enums import GENERAL_CARE, AgeBand, ProposalState
 from maillage.snp.models import CareRequest, DeskSettings, Proposal
 from maillage.snp.queries.desk import settings_of
+from maillage.snp.queries.ladder import late_hours
+from maillage.snp.queries.pool import Pool, answers, bar, pool_of, takes_age
 from maillage.snp.queries.words import hours_text
 from maillage.territory import queries as territory
 from maillage.territory.enums import zone_of
 
-LOAD_DAYS = 30
 SHOWN_SLOTS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class OfferedSlot:
-    """A slot on a row: `label` is its hour, with its day when it is not today."""
+    """A slot on a row: `label` is its hour, with its day when it is not today; `late_hours` the
+    deadline it is already after, 0 when it keeps both."""
 
     id: int
     label: str
     mode: str
     kind: str
     places_left: int
+    late_hours: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A professional of the directory before one request: ranked (from 1), or left out and why."""
+    """A professional before one request: ranked (from 1), or left out and why. `partner` names the
+    neighbour CPTS that lends them, under `agreement_id`."""
 
     professional_id: int
     name: str
@@ -59,6 +58,8 @@ class Candidate:
     after: str = ""
     runner_up: str = ""
     slots: tuple[OfferedSlot, ...] = ()
+    partner: str = ""
+    agreement_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,112 +94,8 @@ class Matching:
         return sorted(groups, key=lambda group: (not group.names, group.count, group.reason))
 
 
-@dataclass(frozen=True, slots=True)
-class _Pool:
-    """What the database said, before arithmetic."""
-
-    people: list[dict]  # to rank
-    asked: list[dict]  # already asked about this request
-    told: dict[int, str]  # why those are not asked again
-    slots: list[tuple]
-    kinds: frozenset[str]
-
-
-def wanted_kinds(care_request: CareRequest) -> frozenset[str]:
-    """Kinds of care that suit: the one asked for; else the surgery or a visit (a visit only when
-    the patient cannot travel)."""
-    if care_request.kind:
-        return frozenset({care_request.kind})
-    return frozenset(
-        {CareKind.HOME} if not care_request.can_travel else {CareKind.OFFICE, CareKind.HOME}
-    )
-
-
-def answers(care_request: CareRequest, profession: str, speciality: str) -> bool:
-    if profession != care_request.profession:
-        return False
-    if care_request.speciality:
-        return speciality == care_request.speciality
-    return profession != Profession.DOCTOR or speciality in GENERAL_CARE
-
-
-def takes_age(care_request: CareRequest, age_from: int, age_to: int) -> bool:
-    """The whole age band must be taken."""
-    if not care_request.age_band:
-        return True
-    low, high = AgeBand(care_request.age_band).ages
-    return age_from <= low and age_to >= high
-
-
-def _people(
-    care_request: CareRequest, now: dt.datetime, until: dt.datetime, only: int | None
-) -> list[dict]:
-    places = Place.objects.filter(professional=OuterRef("pk"), closed_on=None)
-    accepted = Proposal.objects.filter(
-        cpts=care_request.cpts_id,
-        professional=OuterRef("pk"),
-        state=ProposalState.ACCEPTED,
-        answered_at__gt=now - dt.timedelta(days=LOAD_DAYS),
-    )
-    away = Absence.objects.filter(
-        professional=OuterRef("pk"), ended_at=None, starts_at__lt=until, ends_at__gt=now
-    )
-    load = accepted.order_by().values("professional").annotate(n=Count("pk")).values("n")
-    found = (
-        Professional.objects.in_cpts(care_request.cpts_id, timezone.localdate(now))
-        .annotate(
-            insee=Subquery(places.order_by("-is_main", "pk").values("commune")[:1]),
-            commune_name=Subquery(places.order_by("-is_main", "pk").values("commune__name")[:1]),
-            load=Coalesce(Subquery(load, output_field=IntegerField()), 0),
-            is_away=Exists(away),
-        )
-        .order_by("pk")
-        .values(
-            *("pk", "given_name", "family_name", "profession", "speciality", "phone"),
-            *("age_from", "age_to", "does_office", "does_home", "does_remote"),
-            *("insee", "commune_name", "load", "is_away"),
-        )
-    )
-    return list(found if only is None else found.filter(pk=only))
-
-
-ASKED = {
-    ProposalState.REFUSED: "a déjà refusé cette demande",
-    ProposalState.SENT: "déjà sollicité, réponse attendue",
-}
-
-
-def _pool(
-    care_request: CareRequest,
-    settings: DeskSettings,
-    now: dt.datetime,
-    only: int | None,
-    asked: Iterable[Proposal] | None,
-) -> _Pool:
-    until = now + dt.timedelta(hours=settings.search_hours)
-    if asked is None:
-        asked = care_request.proposals.filter(state__in=ASKED).only("professional_id", "state")
-    told = {each.professional_id: ASKED[each.state] for each in asked if each.state in ASKED}
-    everybody = _people(care_request, now, until, only)
-    people = [p for p in everybody if p["pk"] not in told]
-    suitable = [p["pk"] for p in people if answers(care_request, p["profession"], p["speciality"])]
-    slots = list(
-        slots_for_desk(care_request.cpts, suitable, now=now, until=until).values_list(
-            *("professional_id", "pk", "starts_at", "ends_at", "is_window", "kind", "mode"),
-            *("places_left", "place__commune_id", "place__commune__name"),
-        )
-    )
-    return _Pool(
-        people=people,
-        asked=[p for p in everybody if p["pk"] in told],
-        told=told,
-        slots=slots,
-        kinds=wanted_kinds(care_request),
-    )
-
-
 def _candidates(
-    care_request: CareRequest, pool: _Pool, travel: dict, where: dict[int, str]
+    care_request: CareRequest, pool: Pool, travel: dict, where: dict[int, str]
 ) -> ranking.Candidates:
     people = pool.people
     minutes = [getattr(travel.get(where[p["pk"]]), "minutes", None) for p in people]
@@ -212,9 +109,8 @@ def _candidates(
             [takes_age(care_request, p["age_from"], p["age_to"]) for p in people], dtype=bool
         ),
         does_kind=np.array([any(p[kind] for kind in kinds) for p in people], dtype=bool),
-        is_absent=np.array(
-            [p["is_away"] and p["pk"] not in with_slots for p in people], dtype=bool
-        ),
+        barred=np.array([bar(p, with_slots, pool.now) for p in people], dtype=np.int8),
+        is_in_circle=np.array([p["is_in_circle"] for p in people], dtype=bool),
         is_same_commune=np.array(
             [where[p["pk"]] == care_request.commune_id for p in people], dtype=bool
         ),
@@ -226,7 +122,7 @@ def _candidates(
     )
 
 
-def _offered(pool: _Pool, now: dt.datetime) -> ranking.OfferedSlots:
+def _offered(pool: Pool, now: dt.datetime) -> ranking.OfferedSlots:
     index = {p["pk"]: i for i, p in enumerate(pool.people)}
     return ranking.OfferedSlots(
         professional=np.array([index[s[0]] for s in pool.slots], dtype=np.int64),
@@ -255,7 +151,7 @@ def matching_for(
     """
     now = (now or timezone.now()).replace(second=0, microsecond=0)
     settings = settings or settings_of(care_request.cpts, now)
-    pool = _pool(care_request, settings, now, only, asked)
+    pool = pool_of(care_request, settings, now, only, asked)
     first_free: dict[int, tuple] = {}
     by_person: dict[int, list[tuple]] = defaultdict(list)
     people = pool.people
@@ -280,7 +176,9 @@ def matching_for(
         has_travel=pool.kinds != {CareKind.REMOTE},
     )
     return Matching(
-        ranked=_ranked(care_request, people, result, travel, where, by_person, now, shown),
+        ranked=_ranked(
+            care_request, people, result, travel, where, by_person, now, shown, settings
+        ),
         left_out=_left_out(people, result)
         + tuple(_card(person, left_out=pool.told[person["pk"]]) for person in pool.asked),
     )
@@ -295,6 +193,8 @@ def _title_and_job(profession: str, speciality: str) -> tuple[str, str]:
 
 def _card(person: dict, **values) -> Candidate:
     title, job = _title_and_job(person["profession"], person["speciality"])
+    agreement = person.get("agreement")
+    partner = agreement.partner_of(person["of_cpts"]).name if agreement else ""
     return Candidate(
         professional_id=person["pk"],
         name=f"{title} {person['given_name']} {person['family_name']}".strip(),
@@ -302,6 +202,8 @@ def _card(person: dict, **values) -> Candidate:
         commune=values.pop("commune", None) or person["commune_name"] or "lieu inconnu",
         insee=values.pop("insee", None) or person["insee"] or "",
         phone=person["phone"],
+        partner=partner,
+        agreement_id=agreement.pk if agreement else None,
         **values,
     )
 
@@ -323,6 +225,7 @@ def _ranked(
     by_person: dict[int, list[tuple]],
     now: dt.datetime,
     shown: int | None,
+    settings: DeskSettings,
 ) -> tuple[Candidate, ...]:
     zone = ZoneInfo(care_request.cpts.zone)
     order = result.order.tolist()
@@ -349,25 +252,34 @@ def _ranked(
                 reasons=texts[position].reasons,
                 after=texts[position].after,
                 runner_up=f"{names[told[position + 1]]} {after}" if after else "",
-                slots=tuple(_slot(s, now) for s in by_person[person["pk"]][:SHOWN_SLOTS]),
+                slots=tuple(
+                    _slot(
+                        s, now, late_hours(care_request.received_at, s[3 if s[4] else 2], settings)
+                    )
+                    for s in by_person[person["pk"]][:SHOWN_SLOTS]
+                ),
             )
         )
     return tuple(rows)
 
 
-def _slot(slot: tuple, now: dt.datetime) -> OfferedSlot:
+def _slot(slot: tuple, now: dt.datetime, late: int) -> OfferedSlot:
     _, pk, starts_at, ends_at, is_window, kind, mode, places_left, insee, _ = slot
     zone = ZoneInfo(zone_of(insee))
     label = hours_text(starts_at, ends_at, is_window, zone)
     on = day(starts_at, zone, now)
     if on != "aujourd'hui":
         label = f"{on} {label}"
-    return OfferedSlot(id=pk, label=label, mode=mode, kind=kind, places_left=places_left)
+    return OfferedSlot(
+        id=pk, label=label, mode=mode, kind=kind, places_left=places_left, late_hours=late
+    )
 
 
-def candidate_for(care_request: CareRequest, professional_id: int) -> Candidate:
+def candidate_for(
+    care_request: CareRequest, professional_id: int, matching: Matching | None = None
+) -> Candidate:
     """One professional before a request: their place in the whole order, or why they are left out."""
-    matching = matching_for(care_request)
+    matching = matching or matching_for(care_request)
     for candidate in (*matching.ranked, *matching.left_out):
         if candidate.professional_id == professional_id:
             return candidate
@@ -375,3 +287,17 @@ def candidate_for(care_request: CareRequest, professional_id: int) -> Candidate:
     return Candidate(
         professional_id, name, "", "", "", "", left_out="n'est pas dans l'annuaire de votre CPTS"
     )
+
+
+def shortlist_of(matching: Matching) -> tuple[list[list[int]], list[str]]:
+    """What to keep of a ranking: [professional id, rank or 0, index of the sentence or -1], for all
+    but those of another profession; and the sentences."""
+    sentences: list[str] = []
+    people = [[each.professional_id, each.rank, -1] for each in matching.ranked]
+    for each in matching.left_out:
+        if each.left_out == OTHER_PROFESSION:
+            continue
+        if each.left_out not in sentences:
+            sentences.append(each.left_out)
+        people.append([each.professional_id, 0, sentences.index(each.left_out)])
+    return people, sentences

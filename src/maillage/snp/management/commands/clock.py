@@ -12,6 +12,7 @@ from django_scopes import scope
 from maillage.accounts.rules import SYSTEM
 from maillage.availability.actions import roll_horizon
 from maillage.kernel import pulse
+from maillage.kernel.errors import DomainError
 from maillage.snp import actions, queries
 
 PAUSE_SECONDS = 1.0
@@ -21,7 +22,9 @@ BEAT_SECONDS = 15.0  # the health page worries after two minutes
 
 
 class Command(BaseCommand):
-    help = "Fait passer le temps : délais de réponse, issues à demander, horizon des créneaux."
+    help = (
+        "Fait passer le temps : délais, cercles, relances, issues à demander, horizon des créneaux."
+    )
 
     def add_arguments(self, parser):
         parser.add_argument("--loop", action="store_true", help="recommence sans fin")
@@ -45,21 +48,34 @@ class Command(BaseCommand):
             stop.wait(PAUSE_SECONDS)
 
     def tick(self):
-        """One turn: each due proposal and each silent outcome, one short transaction apiece."""
+        """One turn: each thing due, one short transaction apiece."""
         now = timezone.now()
-        for cpts, proposals in queries.due_proposals(now).items():
-            with scope(cpts=cpts):
-                for proposal in proposals:
-                    actions.expire_proposal(by=SYSTEM, proposal=proposal)
+        self._each(queries.due_proposals(now), actions.expire_proposal, "proposal")
+        self._each(queries.due_circles(now), actions.widen, "care_request")
+        self._each(queries.due_watches(now), actions.watch, "care_request")
+        self._each(queries.under_absence(now), actions.flag_absence, "care_request")
         if self._due("asked_at", ASK_SECONDS):
-            for cpts, care_requests in queries.silent_outcomes(now).items():
-                with scope(cpts=cpts):
-                    for care_request in care_requests:
-                        actions.ask_outcome(by=SYSTEM, care_request=care_request)
+            self._each(queries.silent_outcomes(now), actions.ask_outcome, "care_request")
+            self._each(queries.orphans(now), actions.heal_owner, "care_request")
+            for cpts in queries.cptss_with_open_requests():
+                self._one(cpts, actions.close_desk, cpts=cpts)
         if self._due("rolled_at", ROLL_SECONDS):
             roll_horizon(by=SYSTEM)
         if self._due("beat_at", BEAT_SECONDS):
             pulse.beat("clock")
+
+    def _each(self, found: dict, action, word: str) -> None:
+        for cpts, objects in found.items():
+            for each in objects:
+                self._one(cpts, action, **{word: each})
+
+    def _one(self, cpts, action, **given) -> None:
+        """A refusal of one thing never stops the others: it is said, and tried again next turn."""
+        with scope(cpts=cpts), timezone.override(cpts.zone):
+            try:
+                action(by=SYSTEM, **given)
+            except DomainError as refusal:
+                self.stderr.write(f"{cpts.slug} : {refusal}")
 
     def _due(self, name: str, seconds: float) -> bool:
         at = getattr(self, name)
