@@ -5,6 +5,7 @@ from maillage.availability import views
 app_name = "availability"
 urlpatterns = [
     path("c/<slug:cpts>/disponibilites/", views.week, name="week"),
+    path("c/<slug:cpts>/disponibilites/semaines/", views.weeks, name="weeks"),
     path("c/<slug:cpts>/disponibilites/visibilite/", views.visibility, name="visibility"),
     path("c/<slug:cpts>/disponibilites/rapide/", views.quick, name="quick"),
     path("c/<slug:cpts>/disponibilites/plages/", views.add_period, name="period_add"),

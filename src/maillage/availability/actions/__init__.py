@@ -22,6 +22,7 @@ from maillage.availability.actions.visibility import (
     VisibilityNotChosen,
     choose_visibility,
 )
+from maillage.availability.actions.week import set_week
 
 __all__ = [
     "BadOpening",
@@ -39,5 +40,6 @@ __all__ = [
     "open_once",
     "release_place",
     "roll_horizon",
+    "set_week",
     "take_place",
 ]

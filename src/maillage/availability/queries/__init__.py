@@ -36,8 +36,19 @@ from maillage.availability.queries.slots import (
     computed_slots,
     slots_for_desk,
 )
+from maillage.availability.queries.week import (
+    SaidPeriod,
+    WeekLine,
+    WeekPlan,
+    places_under,
+    week_lines,
+    week_plan,
+)
 
 __all__ = [
+    "SaidPeriod",
+    "WeekLine",
+    "WeekPlan",
     "AgendaDay",
     "QuickChoice",
     "QuickState",
@@ -53,6 +64,7 @@ __all__ = [
     "kinds_of",
     "main_place",
     "open_places",
+    "places_under",
     "professional_of",
     "quick_openings",
     "quick_span",
@@ -63,5 +75,7 @@ __all__ = [
     "slots_for_desk",
     "visibility_of",
     "wall_instant",
+    "week_lines",
+    "week_plan",
     "zone_of_practice",
 ]

@@ -26,7 +26,7 @@ def _wall_spans(
             yield day, start, end
 
 
-def _meets(period: WeeklyPeriod, starts_at: dt.datetime, ends_at: dt.datetime) -> bool:
+def meets(period: WeeklyPeriod, starts_at: dt.datetime, ends_at: dt.datetime) -> bool:
     return any(
         day.weekday() == period.weekday
         and period.from_on <= day
@@ -51,7 +51,7 @@ def rules_meeting_period(period: WeeklyPeriod, now: dt.datetime) -> bool:
     openings = Opening.objects.filter(
         professional=period.professional_id, slot_minutes__isnull=False, ends_at__gt=now
     )
-    return others.exists() or any(_meets(period, o.starts_at, o.ends_at) for o in openings)
+    return others.exists() or any(meets(period, o.starts_at, o.ends_at) for o in openings)
 
 
 def rules_meeting_opening(opening: Opening) -> bool:
@@ -67,4 +67,4 @@ def rules_meeting_opening(opening: Opening) -> bool:
     periods = WeeklyPeriod.objects.filter(professional=opening.professional_id).select_related(
         "place__commune"
     )
-    return others.exists() or any(_meets(p, opening.starts_at, opening.ends_at) for p in periods)
+    return others.exists() or any(meets(p, opening.starts_at, opening.ends_at) for p in periods)
