@@ -59,6 +59,7 @@ LISTS = {
     "residents:search": {D},
     "residents:create": {D},
     "availability:week": {P, S},
+    "availability:weeks": {P, S},
     "availability:visibility": {P, S},
     "availability:quick": {P, S},
     "availability:period_add": {P, S},
