@@ -11,6 +11,7 @@ PAIRS = {
     ("reference", "fetch"): "reference_fetch",
     ("travel", "load"): "travel_load",
     ("travel", "fetch"): "travel_fetch",
+    ("structures", "load"): "structures_load",
     ("cpts", "open"): "cpts_open",
 }
 

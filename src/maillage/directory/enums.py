@@ -1,8 +1,11 @@
 """Words of the directory. Codes are those of the national nomenclature (NOS)."""
 
 from dataclasses import dataclass
+from datetime import date
 
 from django.db import models
+
+from maillage.territory.enums import Refused
 
 
 class Profession(models.TextChoices):
@@ -60,9 +63,11 @@ class LinkMethod(models.TextChoices):
 
 AGE_MAX = 130
 # Words said before a name, or inside it, which tell nobody from another.
-TITLES = frozenset({
-    *("dr", "docteur", "docteure", "m", "mme", "monsieur", "madame", "le", "la", "de"),
-})
+TITLES = frozenset(
+    {
+        *("dr", "docteur", "docteure", "m", "mme", "monsieur", "madame", "le", "la", "de"),
+    }
+)
 WORD_MAX = 80
 
 
@@ -95,3 +100,53 @@ class ProfessionalRow:
     does_remote: bool = False
     languages: tuple[str, ...] = ()
     places: tuple[PlaceRow, ...] = ()
+
+
+# Services a hospital, a home for the aged or a health centre is called for: proposed, never imposed.
+SERVICES = (
+    *("Accueil", "Urgences", "Secrétariat", "Sorties d'hospitalisation", "Admissions"),
+    *("Infirmière de coordination", "Gériatrie", "Imagerie", "Laboratoire", "Service social"),
+    *("Régulation", "Prise de rendez-vous"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KindRow:
+    """A category of the FINESS nomenclature, with the family it belongs to."""
+
+    code: str
+    label: str
+    group_code: str = ""
+    group_label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StructureRow:
+    """An establishment as read from the FINESS file: the code of its category, its line there."""
+
+    finess: str
+    name: str
+    kind: str
+    insee: str
+    legal_finess: str = ""
+    address: str = ""
+    postal_line: str = ""
+    phone: str = ""
+    opened_on: date | None = None
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StructureFile:
+    """A whole FINESS file: what it says of itself, its rows, and every line refused.
+
+    `seen`: every number read, those of the refused lines too.
+    """
+
+    name: str
+    source: str
+    vintage: date
+    kinds: tuple[KindRow, ...] = ()
+    structures: tuple[StructureRow, ...] = ()
+    refused: tuple[Refused, ...] = ()
+    seen: frozenset[str] = frozenset()

@@ -180,3 +180,57 @@ class LocumForm(forms.Form):
         if start and end and end < start:
             self.add_error("until_on", "La date de fin précède la date de début.")
         return given
+
+
+class StructureSearchForm(forms.Form):
+    q = forms.CharField(
+        label="Nom, catégorie, n° FINESS",
+        required=False,
+        max_length=200,
+        widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off"}),
+    )
+    kind = forms.ChoiceField(label="Catégorie", required=False)
+    commune = forms.ChoiceField(label="Commune", required=False)
+
+    def __init__(self, data, *, kinds, communes):
+        super().__init__(data, auto_id="search-%s")
+        self.fields["kind"].choices = EVERY + [(each.pk, each.label) for each in kinds]
+        self.fields["commune"].choices = EVERY + [(each.pk, each.name) for each in communes]
+        for field in self.fields.values():
+            field.widget.attrs["data-asked"] = True
+
+
+class ContactForm(forms.Form):
+    """How to reach a service; `is_new` asks since when."""
+
+    service = forms.CharField(
+        label="Service",
+        max_length=80,
+        widget=forms.TextInput(attrs={"list": "services", "autocomplete": "off"}),
+        help_text="Le nom du service, jamais celui d'une personne.",
+    )
+    phone = forms.CharField(
+        label="Téléphone",
+        required=False,
+        max_length=30,
+        widget=forms.TextInput(attrs={"type": "tel"}),
+    )
+    email = forms.EmailField(
+        label="Courriel du service", required=False, max_length=254, help_text="L'un ou l'autre."
+    )
+    from_on = DateField(label="Valable à partir du")
+
+    def __init__(self, data=None, *, initial=None, is_new=True):
+        super().__init__(data, initial={"from_on": timezone.localdate()} | (initial or {}))
+        if not is_new:
+            del self.fields["from_on"]
+
+
+class MemberForm(forms.Form):
+    seat = forms.ModelChoiceField(label="Personne", queryset=None, empty_label="choisir")
+    function = forms.CharField(label="Fonction", required=False, max_length=80)
+    from_on = DateField(label="À partir du")
+
+    def __init__(self, data=None, *, seats):
+        super().__init__(data, initial={"from_on": timezone.localdate()})
+        self.fields["seat"].queryset = seats

@@ -11,6 +11,7 @@ from maillage.directory.models import (
 )
 from maillage.kernel.permissions import Actor, Permission
 from maillage.territory.models import Cpts
+from maillage.territory.rules import is_technical
 
 
 def can_edit_directory(actor: Actor, cpts: Cpts | int | None) -> bool:
@@ -96,3 +97,8 @@ def can_name_locum(actor: Actor, professional: Professional) -> bool:
 def can_end_locum(actor: Actor, locum: Locum) -> bool:
     """Whoever may name one, and the locum, who gives it back."""
     return can_name_locum(actor, locum.replaced) or can_delegate(actor, locum.locum)
+
+
+def can_load_structures(actor: Actor) -> bool:
+    """The national list of establishments is reference data."""
+    return is_technical(actor)

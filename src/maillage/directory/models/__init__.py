@@ -13,9 +13,17 @@ from maillage.directory.models.professionals import (
     ProfessionalLanguage,
 )
 from maillage.directory.models.search import ProfessionalWord, WordKey
+from maillage.directory.models.structures import (
+    CptsStructure,
+    Structure,
+    StructureContact,
+    StructureKind,
+    StructureMember,
+)
 
 __all__ = [
     "CptsProfessional",
+    "CptsStructure",
     "Delegation",
     "Locum",
     "Place",
@@ -24,5 +32,9 @@ __all__ = [
     "ProfessionalLanguage",
     "ProfessionalWord",
     "WordKey",
+    "Structure",
+    "StructureContact",
+    "StructureKind",
+    "StructureMember",
     "answered_by",
 ]

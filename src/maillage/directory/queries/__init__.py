@@ -1,6 +1,6 @@
 """Reads of the directory: searching it, and what the page of a record shows."""
 
-from maillage.directory.queries.national import Match, Matches, communes_named, national
+from maillage.directory.queries.national import Match, Matches, communes_named, national_search
 from maillage.directory.queries.records import (
     account_of,
     answers_for,
@@ -26,15 +26,26 @@ from maillage.directory.queries.search import (
     search,
     words_of,
 )
+from maillage.directory.queries.structures import (
+    StructureSheet,
+    addable_structures,
+    seats_to_add,
+    structure_communes_of,
+    structure_kinds_of,
+    structure_sheet,
+    structures_of,
+    structures_of_seats,
+)
 
 __all__ = [
+    "Found",
     "Match",
     "Matches",
-    "communes_named",
-    "national",
-    "Found",
+    "StructureSheet",
     "account_of",
+    "addable_structures",
     "answers_for",
+    "communes_named",
     "communes_of",
     "delegations_of",
     "directory_of",
@@ -43,6 +54,7 @@ __all__ = [
     "locum_of",
     "locums_of",
     "name_words",
+    "national_search",
     "near_keys",
     "own_records",
     "professional_of_rpps",
@@ -51,6 +63,12 @@ __all__ = [
     "replacement_of",
     "replacements_seen",
     "search",
+    "seats_to_add",
     "secretaries_of",
+    "structure_communes_of",
+    "structure_kinds_of",
+    "structure_sheet",
+    "structures_of",
+    "structures_of_seats",
     "words_of",
 ]

@@ -129,7 +129,7 @@ def _told(cpts: Cpts, ids: Iterable[int]) -> list[Match]:
     ]
 
 
-def national(
+def national_search(
     cpts: Cpts, text: str, *, profession: str = "", communes: Iterable[Commune] | None = None
 ) -> Matches:
     """National records having every word typed, however spelt, the closest first.

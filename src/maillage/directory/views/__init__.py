@@ -1,4 +1,4 @@
-"""Pages of the directory: professionals, delegations and replacements."""
+"""Pages of the directory: professionals, delegations, replacements, structures."""
 
 from maillage.directory.views.delegations import (
     delegations,
@@ -17,10 +17,28 @@ from maillage.directory.views.professionals import (
     note,
     remove,
 )
+from maillage.directory.views.structures import (
+    contact_add,
+    contact_change,
+    contact_check,
+    contact_end,
+    member_add,
+    member_end,
+    structure,
+    structure_add,
+    structure_note,
+    structure_remove,
+    structure_return,
+    structures,
+)
 
 __all__ = [
     "add",
     "bring_back",
+    "contact_add",
+    "contact_change",
+    "contact_check",
+    "contact_end",
     "create",
     "delegations",
     "detail",
@@ -29,7 +47,15 @@ __all__ = [
     "end_link",
     "end_locum",
     "link",
+    "member_add",
+    "member_end",
     "name_locum",
     "note",
     "remove",
+    "structure",
+    "structure_add",
+    "structure_note",
+    "structure_remove",
+    "structure_return",
+    "structures",
 ]
