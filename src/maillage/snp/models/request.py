@@ -1,7 +1,7 @@
 """A request, and the places offered to it."""
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from maillage.accounts.models import Seat
 from maillage.availability.models import Booking
@@ -128,6 +128,10 @@ class CareRequest(OfCpts):
     merged_into = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged"
     )
+    # Its own reception, once a double received before it was merged into it.
+    own_received_at = models.DateTimeField("reçue, avant fusion, à", null=True, blank=True)
+    # Fields that `merged_into` took from it, to be taken back if the merge was a mistake.
+    lent = models.JSONField("repris par la fusion", default=list, blank=True)
     flags_checked_at = models.DateTimeField("signes demandés à")
     flags_checked_by = models.ForeignKey(
         Seat, null=True, on_delete=models.PROTECT, related_name="+"
@@ -217,6 +221,10 @@ class CareRequest(OfCpts):
                 condition=Q(status=CareRequestStatus.MERGED, merged_into__isnull=False)
                 | (~Q(status=CareRequestStatus.MERGED) & Q(merged_into=None)),
                 name="care_request_merged_says_where",
+            ),
+            models.CheckConstraint(
+                condition=Q(own_received_at=None) | Q(received_at__lt=F("own_received_at")),
+                name="care_request_own_reception_is_later",
             ),
             models.CheckConstraint(
                 condition=Q(care_started_at=None) | Q(status=CareRequestStatus.HONOURED),
@@ -366,7 +374,11 @@ class Proposal(OfCpts):
             ),
             models.CheckConstraint(
                 condition=Q(
-                    state__in=[ProposalState.ACCEPTED, ProposalState.REFUSED],
+                    state__in=[
+                        ProposalState.ACCEPTED,
+                        ProposalState.REFUSED,
+                        ProposalState.COUNTERED,
+                    ],
                     answered_at__isnull=False,
                 )
                 | Q(state=ProposalState.SENT, answered_at=None)
@@ -401,6 +413,11 @@ class Proposal(OfCpts):
         indexes = [
             models.Index(
                 fields=["expires_at"], condition=Q(state=ProposalState.SENT), name="proposal_due"
+            ),
+            models.Index(
+                fields=["expires_at"],
+                condition=Q(state=ProposalState.COUNTERED),
+                name="proposal_counter_due",
             ),
             models.Index(
                 fields=["cpts", "professional", "answered_at"],
