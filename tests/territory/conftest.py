@@ -1,5 +1,10 @@
+import contextlib
 import datetime as dt
+import json
+import threading
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django_scopes import scope
@@ -89,3 +94,49 @@ def open_territory(extract):
 @pytest.fixture
 def saone(open_territory):
     return open_territory("centre-saone-et-loire")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a local server says. `sent`: bytes really sent of those announced."""
+
+    body: object = b""
+    status: int = 200
+    sent: int | None = None
+
+    @property
+    def raw(self):
+        return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+
+
+@pytest.fixture
+def serve():
+    """Opens a local server: `serve(answer)` gives its address; `answer(path, query)` an Answer."""
+    opened = []
+
+    def opening(answer):
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                parts = urlsplit(self.path)
+                query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+                said = answer(parts.path, query)
+                self.send_response(said.status)
+                self.send_header("Content-Length", str(len(said.raw)))
+                self.end_headers()
+                with contextlib.suppress(ConnectionError):  # whoever asked has left
+                    self.wfile.write(said.raw[: said.sent])
+
+            def log_message(self, *args):
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        opened.append((server, thread))
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield opening
+    for server, thread in opened:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -96,9 +96,7 @@ def fetch_travel(
     for start in range(0, len(origins), SIDE):
         for first in range(0, len(destinations), SIDE):
             block = origins[start : start + SIDE], destinations[first : first + SIDE]
-            for each in _block(address, *block, refused):
-                if each.origin != each.destination:
-                    rows.append(each)
+            rows += _block(address, *block, refused)
             if progress:
                 progress(len(block[0]) * len(block[1]))
     return rows, refused
@@ -130,6 +128,8 @@ def _block(
         return
     for origin, line in zip(origins, durations, strict=True):
         for destination, seconds in zip(destinations, line, strict=True):
+            if origin.insee == destination.insee:
+                continue
             minutes = None if seconds is None else round(seconds / 60, 2)
             if minutes is None or minutes <= MINUTES_MAX:
                 yield TravelRow(origin.insee, destination.insee, minutes)
