@@ -1,23 +1,16 @@
+"""The form of a call: signs first, then who, where, why."""
+
 from django import forms
 
 from maillage.directory.enums import CareKind, Profession
 from maillage.kernel.fields import DateField
 from maillage.kernel.identifiers import phone_digits
-from maillage.kernel.words import WEEKDAYS
-from maillage.snp.enums import (
-    AgeBand,
-    AgreementGiver,
-    CancelledBy,
-    Channel,
-    InformMeans,
-    InformResult,
-    Reason,
-    RefusalReason,
-)
-from maillage.snp.models import DeskSettings
+from maillage.snp.enums import AgeBand, AgreementGiver, Channel, Reason
 
 NONE_OF_THESE = "none"
+
 ANOTHER_WORRY = "worry"
+
 NEW_RECORD = "new"
 
 
@@ -200,117 +193,3 @@ class PatientForm(forms.Form):
 
     def clean_resident(self):
         return chosen_resident(self.cleaned_data["resident"])
-
-
-class AgreementForm(forms.Form):
-    giver = forms.ChoiceField(
-        label="Qui a donné son accord ?", choices=AgreementGiver.choices, widget=forms.RadioSelect
-    )
-
-
-class InformForm(forms.Form):
-    means = forms.ChoiceField(choices=InformMeans.choices)
-    result = forms.ChoiceField(choices=InformResult.choices)
-
-
-class OutcomeForm(forms.Form):
-    outcome = forms.ChoiceField(choices=[("honoured", "honoré"), ("missed", "non honoré")])
-
-
-class CancelForm(forms.Form):
-    cancelled_by = forms.ChoiceField(
-        label="Qui annule ?", choices=CancelledBy.choices, widget=forms.RadioSelect
-    )
-
-
-class ConfirmForm(forms.Form):
-    taken_over_by = forms.CharField(
-        label="Qui, au 15, a repris l'appel ?",
-        max_length=120,
-        help_text="Nom ou fonction : « ARM », « médecin régulateur ».",
-        error_messages={"required": "Indiquez qui a repris l'appel."},
-    )
-
-
-class RefusalForm(forms.Form):
-    reason = forms.ChoiceField(
-        label="Pourquoi ?",
-        choices=RefusalReason.choices,
-        widget=forms.RadioSelect,
-        error_messages={"required": "Choisissez une raison dans la liste."},
-    )
-
-
-class DeskForm(forms.ModelForm):
-    """How the desk works: a new dated row. Hours are written as "lundi 8:00-20:00", one a line."""
-
-    hours = forms.CharField(
-        label="Heures d'ouverture",
-        widget=forms.Textarea(attrs={"rows": 7}),
-        help_text="Une plage par ligne : « lundi 8:00-20:00 ».",
-    )
-
-    class Meta:
-        model = DeskSettings
-        fields = [
-            "source",
-            "proposal_minutes",
-            "live_proposals_max",
-            "soon_minutes",
-            "late_minutes",
-            "search_hours",
-            "max_travel_minutes",
-            "weight_delay",
-            "weight_travel",
-            "usual_doctor_minutes",
-            "load_minutes",
-            "commune_population_min",
-            "outcome_after_minutes",
-        ]
-
-    def clean_hours(self):
-        return parse_hours(self.cleaned_data["hours"])
-
-
-class RedFlagForm(forms.Form):
-    """The list of signs, one a line, and the doctor who validated it."""
-
-    labels = forms.CharField(
-        label="Signes d'alerte, un par ligne", widget=forms.Textarea(attrs={"rows": 10})
-    )
-    validated_by = forms.CharField(label="Médecin de la CPTS qui a validé la liste", max_length=120)
-    validated_on = DateField(label="Validée le")
-
-
-def write_hours(hours) -> str:
-    return "\n".join(
-        f"{WEEKDAYS[h.weekday]} {h.opens_minute // 60}:{h.opens_minute % 60:02}"
-        f"-{h.closes_minute // 60}:{h.closes_minute % 60:02}"
-        for h in hours
-    )
-
-
-def parse_hours(text: str) -> list[tuple[int, int, int]]:
-    """Lines of `write_hours`; raises ValidationError naming the line."""
-    found = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        words = line.replace("h", ":").replace("–", "-").lower().split(maxsplit=1)
-        if not words:
-            continue
-        try:
-            day = WEEKDAYS.index(words[0])
-            opens, closes = (_minute(each) for each in words[1].split("-"))
-        except (ValueError, IndexError):
-            raise forms.ValidationError(f"Ligne {number} : écrivez « lundi 8:00-20:00 ».") from None
-        if opens >= closes or closes > 1440:
-            raise forms.ValidationError(f"Ligne {number} : la fermeture doit suivre l'ouverture.")
-        found.append((day, opens, closes))
-    return found
-
-
-def _minute(text: str) -> int:
-    hours, _, minutes = text.strip().partition(":")
-    minute = int(hours) * 60 + int(minutes or 0)
-    if not 0 <= minute <= 1440 or int(minutes or 0) > 59:
-        raise ValueError(text)
-    return minute
