@@ -11,7 +11,7 @@ from hypothesis import settings as hypothesis_settings
 
 from maillage.config.jinja import forget_mark
 from maillage.snp.queries import forget_maps
-from maillage.territory.queries import forget_centres
+from maillage.territory.queries import forget_centres, forget_reach
 
 ROOT = Path(__file__).parents[1]
 VENDOR = Path(__file__).parent / "browser/vendor"
@@ -50,6 +50,7 @@ def _quick_settings(settings):
     settings.WHITENOISE_AUTOREFRESH = True
     forget_mark()
     forget_centres()
+    forget_reach()
     forget_maps()
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 

@@ -5,6 +5,11 @@ from maillage.territory.queries.map import (
     CommuneMap,
     map_of,
 )
+from maillage.territory.queries.reach import (
+    Reached,
+    communes_within,
+    forget_reach,
+)
 from maillage.territory.queries.sheet import (
     CommuneLine,
     CommuneSheet,
@@ -34,6 +39,7 @@ __all__ = [
     "CommuneMap",
     "CommuneSheet",
     "Journeys",
+    "Reached",
     "TRAVEL_NOTE",
     "TRAVEL_SOURCE",
     "TerritoryPopulation",
@@ -41,7 +47,9 @@ __all__ = [
     "Travel",
     "YearTotal",
     "commune_sheet",
+    "communes_within",
     "forget_centres",
+    "forget_reach",
     "forget_trips",
     "journeys_of",
     "known_communes",
