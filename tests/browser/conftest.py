@@ -16,12 +16,17 @@ START_SECONDS = 120
 
 
 @pytest.fixture(scope="session")
-def serve(tmp_path_factory):
+def folder(tmp_path_factory):
+    """Where the program under test keeps its database."""
+    return tmp_path_factory.mktemp("var")
+
+
+@pytest.fixture(scope="session")
+def serve(folder):
     """Address of `maillage serve --demo` on a folder of its own."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    folder = tmp_path_factory.mktemp("var")
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MAILLAGE_")}
     kept.pop("HOST", None)
     log = (folder / "serve.log").open("w")

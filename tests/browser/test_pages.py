@@ -16,7 +16,7 @@ PAGES = {
     "Nour Coordination": ["", "snp/suivi/", "snp/reglages/", "annuaire/ajouter/"],
     "Ariane Administration": ["", "roles/", "envois/"],
     "Alix Coquelicot": ["", "disponibilites/", "disponibilites/visibilite/", "delegations/"],
-    "Célestin Secrétariat": ["", "disponibilites/", "delegations/"],
+    "Célestin Secrétariat": ["", "disponibilites/", "disponibilites/semaines/", "delegations/"],
     "Thémis": ["", "journal/", "journal/?habitant=douze&acte=snp.created"],
     "Lise Lecture": ["", "territoire/"],
     "Prune Présidence": [""],
