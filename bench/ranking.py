@@ -43,7 +43,8 @@ def people_and_slots() -> tuple[Candidates, OfferedSlots]:
         answers_profession=chance(0.9),
         takes_age=chance(0.97),
         does_kind=chance(0.95),
-        is_absent=chance(0.05),
+        barred=np.where(chance(0.05), LeftOut.ABSENT, 0).astype(np.int8),
+        is_in_circle=chance(0.98),
         is_same_commune=chance(0.03),
         is_usual_doctor=chance(0.001),
         travel_minutes=np.where(chance(0.02), np.nan, rng.gamma(3, 8, size)),
@@ -71,7 +72,7 @@ def rank_and_tell(candidates: Candidates, slots: OfferedSlots) -> Ranking:
 
 
 def naive_full_sort(
-    people: Sequence[tuple[bool, bool, bool, bool, bool, bool, float, int]],
+    people: Sequence[tuple[bool, bool, bool, int, bool, bool, bool, float, int]],
     slots: Sequence[tuple[int, int, bool, bool]],
 ) -> tuple[list[int], list[int]]:
     """Order and chosen slots: every suitable slot scored and sorted, the first of each kept.
@@ -81,8 +82,8 @@ def naive_full_sort(
     """
     scored = []
     for index, (who, start, is_free, is_kind) in enumerate(slots):
-        answers, takes, does, absent, local, usual, travel, load = people[who]
-        if not (is_free and is_kind and answers and takes and does) or absent:
+        answers, takes, does, barred, opened, local, usual, travel, load = people[who]
+        if not (is_free and is_kind and answers and takes and does and opened) or barred:
             continue
         if travel != travel:
             travel = 0.0 if local else WEIGHTS.max_travel_minutes
@@ -102,7 +103,7 @@ def array_full_sort(candidates: Candidates, slots: OfferedSlots) -> np.ndarray:
     """The order by the same full sort on arrays: a harder peer."""
     may = candidates.answers_profession & candidates.takes_age & candidates.does_kind
     travel = candidates.travel_minutes
-    may &= ~candidates.is_absent
+    may &= (candidates.barred == 0) & candidates.is_in_circle
     may &= ~(travel > WEIGHTS.max_travel_minutes) | candidates.is_same_commune
     unknown = np.where(candidates.is_same_commune, 0.0, WEIGHTS.max_travel_minutes)
     travel = np.where(np.isnan(travel), unknown, travel)
@@ -120,7 +121,7 @@ def array_full_sort(candidates: Candidates, slots: OfferedSlots) -> np.ndarray:
 def run(report: Report) -> None:
     candidates, slots = people_and_slots()
     columns = [getattr(candidates, name).tolist() for name in (
-        "answers_profession", "takes_age", "does_kind", "is_absent",
+        "answers_profession", "takes_age", "does_kind", "barred", "is_in_circle",
         "is_same_commune", "is_usual_doctor", "travel_minutes", "load_30_days",
     )]  # fmt: skip
     people = list(zip(*columns, strict=True))

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maillage.compute.ranking import (
+    BARS,
     Candidates,
     LeftOut,
     OfferedSlots,
@@ -32,7 +33,8 @@ ABLE = {
     "answers_profession": True,
     "takes_age": True,
     "does_kind": True,
-    "is_absent": False,
+    "barred": 0,
+    "is_in_circle": True,
     "is_same_commune": False,
     "is_usual_doctor": False,
     "travel_minutes": 10.0,
@@ -48,7 +50,7 @@ def ranked(people, weights=WEIGHTS, has_travel=True):
         for index, person in enumerate(people)
         for slot in person.get("slots", [(30, True, True)])
     ]
-    kinds = {"travel_minutes": np.float64, "load_30_days": np.int64}
+    kinds = {"travel_minutes": np.float64, "load_30_days": np.int64, "barred": np.int8}
     columns = {
         name: np.array([person.get(name, usual) for person in people], dtype=kinds.get(name, bool))
         for name, usual in ABLE.items()
@@ -164,9 +166,13 @@ LEFT_OUT = {
     LeftOut.AGE: {"takes_age": False},
     LeftOut.KIND: {"does_kind": False},
     LeftOut.TOO_FAR: {"travel_minutes": 45.5},
-    LeftOut.ABSENT: {"is_absent": True},
+    LeftOut.ABSENT: {"barred": LeftOut.ABSENT},
+    LeftOut.PAUSED: {"barred": LeftOut.PAUSED},
+    LeftOut.CAPPED: {"barred": LeftOut.CAPPED},
+    LeftOut.QUIET: {"barred": LeftOut.QUIET},
     LeftOut.CLOSED: {"slots": []},
     LeftOut.FULL: {"slots": [(10, False, True), (20, True, False)]},
+    LeftOut.NOT_YET: {"is_in_circle": False},
 }
 
 
@@ -370,12 +376,14 @@ def naive(people, weights, has_travel):
             left_out[index] = LeftOut.KIND
         elif has_travel and not local and not unknown and travel > weights.max_travel_minutes:
             left_out[index] = LeftOut.TOO_FAR
-        elif person["is_absent"]:
-            left_out[index] = LeftOut.ABSENT
+        elif person["barred"]:
+            left_out[index] = person["barred"]
         elif not person["slots"]:
             left_out[index] = LeftOut.CLOSED
         elif not free:
             left_out[index] = LeftOut.FULL
+        elif not person["is_in_circle"]:
+            left_out[index] = LeftOut.NOT_YET
         else:
             if unknown:
                 travel = 0.0 if local else weights.max_travel_minutes
@@ -398,7 +406,8 @@ person = st.fixed_dictionaries(
         "answers_profession": mostly,
         "takes_age": mostly,
         "does_kind": mostly,
-        "is_absent": mostly.map(lambda yes: not yes),
+        "barred": st.sampled_from([0] * 8 + list(BARS)),
+        "is_in_circle": mostly,
         "is_same_commune": mostly.map(lambda yes: not yes),
         "is_usual_doctor": mostly.map(lambda yes: not yes),
         "travel_minutes": st.just(float("nan")) | st.integers(0, 60).map(float),
@@ -509,7 +518,8 @@ def test_a_wrong_weight_is_refused_by_name(name, value):
     ("changes", "name"),
     [
         ({"takes_age": np.array([True])}, "takes_age"),
-        ({"is_absent": np.array([0, 1])}, "is_absent"),
+        ({"is_in_circle": np.array([0, 1])}, "is_in_circle"),
+        ({"barred": np.array([0, 1], dtype=np.int8)}, "barred"),
         ({"travel_minutes": np.array([-1.0, 2.0])}, "travel_minutes"),
         ({"travel_minutes": np.array([np.inf, 2.0])}, "travel_minutes"),
         ({"load_30_days": np.array([-1, 2])}, "load_30_days"),

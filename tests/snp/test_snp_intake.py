@@ -9,6 +9,7 @@ from factories import (
     LONG_BEFORE,
     MONDAY,
     SIGNS,
+    VALUES,
     make_case,
     make_doctor,
     make_intake,
@@ -39,7 +40,7 @@ def test_a_request_is_numbered_owned_and_told(desk, cpts):
     before = pulse.version(cpts.pk)
     first, second = create(desk), create(desk, channel="sas")
     assert (first.number, second.number) == (1, 2)
-    assert first.status == "new" and first.taken_by_id == desk.seat_id
+    assert first.status == "new" and (first.owner_id, first.owner_why) == (desk.seat_id, "received")
     assert first.phone == "0639980001" and first.received_at == MONDAY
     assert first.flags_checked_by_id == desk.seat_id
     texts = [event.text for event in second.events.all()]
@@ -152,7 +153,7 @@ def test_a_sign_at_any_moment_hands_over_and_gives_the_place_back(desk, cpts, mo
     assert (row.id, row.urgency) == (handed.pk, 3) and "15" in row.alert
 
 
-@pytest.mark.parametrize("moment", ["honoured", "missed", "cancelled", "handed_over"])
+@pytest.mark.parametrize("moment", ["honoured", "cancelled", "handed_over"])
 def test_what_is_over_is_not_handed_over(desk, moment):
     case = make_case(desk, moment)
     with pytest.raises(InvalidTransition, match="elle ne peut pas devenir « transmise au 15 »"):
@@ -274,7 +275,7 @@ def test_the_agreement_says_who_gave_it_when_and_to_whom(desk, clock):
 def test_the_case_is_whoever_took_it(desk, cpts):
     care_request = make_request(desk)
     other = actor_as(cpts, Role.DISPATCHER)
-    assert actions.take_case(by=other, care_request=care_request).taken_by_id == other.seat_id
+    assert actions.take_case(by=other, care_request=care_request).owner_id == other.seat_id
     events = care_request.events.filter(kind="taken")
     actions.take_case(by=other, care_request=care_request)
     assert events.count() == 1
@@ -306,7 +307,7 @@ def test_the_acts_of_the_desk_are_the_desks(desk, cpts, verb, role):
 
 
 @pytest.mark.parametrize("verb", ["take", "agree", "name", "signs"])
-@pytest.mark.parametrize("moment", ["cancelled", "handed_over", "honoured", "missed"])
+@pytest.mark.parametrize("moment", ["cancelled", "handed_over", "honoured"])
 def test_what_is_over_does_not_change(desk, verb, moment):
     case = make_case(desk, moment)
     with pytest.raises(TooLate, match="elle ne change plus"):
@@ -320,7 +321,7 @@ def test_settings_are_dated_and_the_past_stays(desk, cpts, clock):
     coordinator = actor_as(cpts, Role.COORDINATOR)
     old = queries.settings_of(cpts)
     now = clock.move(minutes=1)
-    values = {"proposal_minutes": 20, "live_proposals_max": 3, "soon_minutes": 5}
+    values = VALUES | {"proposal_minutes": 20, "live_proposals_max": 3, "soon_minutes": 5}
     values |= {"late_minutes": 10, "search_hours": 24, "max_travel_minutes": 30}
     values |= {"weight_delay": 1, "weight_travel": 1, "usual_doctor_minutes": 0}
     values |= {"load_minutes": 0, "commune_population_min": 1, "outcome_after_minutes": 30}

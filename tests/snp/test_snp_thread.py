@@ -73,13 +73,14 @@ def test_every_status_has_its_exits():
 
 
 def test_the_life_of_a_request_is_the_one_written():
-    ends = {"cancelled", "handed_over"}
+    ends = {"cancelled", "handed_over", "merged"}
     assert {k.value: {v.value for v in to} for k, to in TRANSITIONS.items()} == {
         "new": {"proposed"} | ends,
         "proposed": {"accepted", "new"} | ends,
         "accepted": {"informed", "new"} | ends,
         "informed": {"honoured", "missed", "new"} | ends,
-        "missed": {"new"},
+        "missed": {"new"} | ends,
+        "merged": {"new"},
         "honoured": set(),
         "cancelled": set(),
         "handed_over": set(),
@@ -487,7 +488,7 @@ def test_cancel_gives_the_place_back_and_says_by_whom(desk, cpts, clock, moment)
     assert queries.board_of(cpts, selected=None).rows == []
 
 
-@pytest.mark.parametrize("moment", ["honoured", "missed", "cancelled", "handed_over"])
+@pytest.mark.parametrize("moment", ["honoured", "cancelled", "handed_over"])
 def test_the_others_are_not_cancelled(desk, moment):
     case = make_case(desk, moment)
     with pytest.raises(InvalidTransition, match="elle ne peut pas devenir « annulée »"):
@@ -558,14 +559,17 @@ def test_what_cannot_be_said_of_an_information(desk, means, result, said, senten
 
 
 @pytest.mark.parametrize(("honoured", "status"), [(True, "honoured"), (False, "missed")])
-def test_the_outcome_ends_the_request(desk, cpts, clock, honoured, status):
+def test_the_outcome_ends_the_request_only_when_care_was_given(desk, cpts, clock, honoured, status):
     case = make_case(desk, "informed")
     done = actions.record_outcome(by=desk, care_request=case.care_request, honoured=honoured)
-    assert (done.status, done.closed_at) == (status, clock.now)
+    assert (done.status, done.closed_at) == (status, clock.now if honoured else None)
     again = actions.record_outcome(by=desk, care_request=case.care_request, honoured=honoured)
     assert again.status == status and case.care_request.events.filter(kind="outcome").count() == 1
-    assert queries.board_of(cpts, selected=None).rows == []
+    shown = [row.id for row in queries.board_of(cpts, selected=None).rows]
+    assert shown == ([] if honoured else [case.care_request.pk])
     assert places(case.slot) == ["taken"]
+    proposal = case.care_request.proposals.get()
+    assert (proposal.outcome, proposal.outcome_at) == (status, clock.now)
 
 
 def test_a_patient_who_came_was_informed(desk):

@@ -13,6 +13,7 @@ urlpatterns = [
     path("c/<slug:cpts>/snp/<int:pk>/fil/", views.story, name="story"),
     path("c/<slug:cpts>/snp/<int:pk>/prendre/", views.take, name="take"),
     path("c/<slug:cpts>/snp/<int:pk>/proposer/", views.propose, name="propose"),
+    path("c/<slug:cpts>/snp/<int:pk>/elargir/", views.widen, name="widen"),
     path("c/<slug:cpts>/snp/<int:pk>/accord/", views.agreement, name="agreement"),
     path("c/<slug:cpts>/snp/<int:pk>/patient/", views.name_patient, name="name"),
     path("c/<slug:cpts>/snp/<int:pk>/signes/", views.signs, name="signs"),

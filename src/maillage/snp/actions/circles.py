@@ -11,6 +11,8 @@ from maillage.kernel.errors import NotAllowed
 from maillage.kernel.permissions import Actor
 from maillage.kernel.words import clock, day
 from maillage.snp.actions.life import (
+    NOBODY,
+    NoOwner,
     TooLate,
     check_desk,
     circle_end,
@@ -181,9 +183,13 @@ def heal_owner(*, by: Actor, care_request: CareRequest) -> CareRequest:
     seats = active_seats(care_request.cpts_id, now)
     if care_request.closed_at is not None or seats.filter(pk=care_request.owner_id).exists():
         return care_request
-    seat = own_by_standby(care_request)
+    found = standby(care_request.cpts_id, now)
+    if found is None:
+        raise NoOwner(NOBODY)
+    own(care_request, *found)
     save(care_request, by=by)
-    tell(care_request, EventKind.OWNER, f"Responsable parti : {seat.user} prend la suite.", by=by)
+    text = f"Responsable parti : {found[0].user} prend la suite."
+    tell(care_request, EventKind.OWNER, text, by=by)
     journal.record("snp.owner_replaced", care_request, by=by, cpts=care_request.cpts_id)
     tell_named(care_request, by=by)
     pulse.bump(care_request.cpts_id)
@@ -217,7 +223,7 @@ def close_desk(*, by: Actor, cpts: Cpts) -> DeskClosing | None:
     for care_request in requests:
         if care_request.owner_id == seat.pk:
             continue
-        own(care_request, seat, found[1])
+        own(care_request, *found)
         save(care_request, by=by)
         text = f"Régulation fermée : {seat.user} répond de la demande."
         tell(care_request, EventKind.OWNER, text, by=by)

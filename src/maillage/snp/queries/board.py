@@ -18,12 +18,14 @@ from maillage.snp.enums import (
     AgeBand,
     CareRequestStatus,
     Channel,
+    Circle,
     InformState,
     ProposalState,
     Reason,
 )
 from maillage.snp.models import CareRequest, CareRequestEvent, DeskSettings, Proposal
 from maillage.snp.queries.desk import settings_of
+from maillage.snp.queries.ladder import SEARCHING, Deadline, deadlines, pressing_deadline
 from maillage.snp.queries.ranking import Matching, matching_for
 from maillage.snp.queries.words import slot_text
 from maillage.territory.models import Cpts
@@ -33,7 +35,14 @@ S = CareRequestStatus
 LIVE = (ProposalState.SENT, ProposalState.ACCEPTED)
 RANKED_SHOWN = 9
 MAP_KEPT_SECONDS = 60
-TONES = {S.NEW: "info", S.PROPOSED: "warn", S.ACCEPTED: "ok", S.INFORMED: "", S.HANDED_OVER: "bad"}
+TONES = {
+    S.NEW: "info",
+    S.PROPOSED: "warn",
+    S.ACCEPTED: "ok",
+    S.INFORMED: "",
+    S.MISSED: "bad",
+    S.HANDED_OVER: "bad",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +67,8 @@ class Row:
     proposal: str
     alert: str
     resident_id: int | None
+    circle: str
+    deadline: Deadline | None  # the one that matters now: watched or late, the nearest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +85,7 @@ class Board:
     history: list[CareRequestEvent] = field(default_factory=list)
     matching: Matching | None = None
     awaited: int = 0
+    settings: DeskSettings | None = None
 
     @property
     def residents(self) -> set[int]:
@@ -103,7 +115,8 @@ def _found(cpts: Cpts) -> list[dict]:
         .values(
             *("pk", "number", "reason", "note", "age_band", "commune_id", "commune__name"),
             *("status", "channel", "received_at", "alert", "inform_state", "resident_id"),
-            *("owner__user__given_name", "owner__user__family_name", "profession"),
+            *("owner__user__given_name", "owner__user__family_name", "profession", "to_tell"),
+            *("circle", "planned_at", "care_started_at"),
         )
     )
 
@@ -132,9 +145,25 @@ def _row(row: dict, proposals: list[Proposal], settings: DeskSettings, now: dt.d
         alert = "À transmettre au 15 : reprise à confirmer"
     elif any(p.is_away and p.state == ProposalState.ACCEPTED for p in proposals):
         alert = AWAY
+    elif not alert and row["to_tell"]:
+        alert = f"À dire au patient : {row['to_tell']}"
     waited = (now - row["received_at"]).total_seconds() / 60
     waiting = status in (S.NEW, S.PROPOSED)
-    if alert or (waiting and waited >= settings.late_minutes):
+    pressing = pressing_deadline(
+        deadlines(
+            status=status,
+            received_at=row["received_at"],
+            planned_at=row["planned_at"],
+            care_started_at=row["care_started_at"],
+            settings=settings,
+            now=now,
+        )
+    )
+    if (
+        alert
+        or (pressing and pressing.is_late and status != S.INFORMED)
+        or (waiting and waited >= settings.late_minutes)
+    ):
         urgency = 3
     elif (waiting and waited >= settings.soon_minutes) or status == S.ACCEPTED:
         urgency = 2
@@ -163,6 +192,8 @@ def _row(row: dict, proposals: list[Proposal], settings: DeskSettings, now: dt.d
         proposal=" ; ".join(f"{p.professional}, {slot_text(p.booking.slot)}" for p in proposals),
         alert=alert,
         resident_id=row["resident_id"],
+        circle=Circle(row["circle"]).label if waiting else "",
+        deadline=pressing,
     )
 
 
@@ -193,7 +224,7 @@ def board_of(cpts: Cpts, *, selected: int | None, now: dt.datetime | None = None
     if current is None:
         return Board(version=settings.version, rows=rows, counts=_counts(rows), current=None)
     matching = None
-    if current.status in (S.NEW, S.PROPOSED):
+    if current.status in SEARCHING:
         matching = matching_for(
             current, now=now, settings=settings, shown=RANKED_SHOWN, asked=proposals[current.pk]
         )
@@ -208,6 +239,7 @@ def board_of(cpts: Cpts, *, selected: int | None, now: dt.datetime | None = None
         history=history(current),
         matching=matching,
         awaited=sent if sent >= settings.live_proposals_max else 0,
+        settings=settings,
     )
 
 

@@ -132,6 +132,10 @@ class Deadline:
     def is_watched(self) -> bool:
         return self.state == DeadlineState.WATCHED
 
+    @property
+    def is_late(self) -> bool:
+        return self.state == DeadlineState.LATE
+
 
 def deadline_state(
     *,
@@ -156,21 +160,43 @@ def deadline_state(
     return DeadlineState.WATCHED
 
 
-def deadlines_of(
-    care_request: CareRequest, settings: DeskSettings, now: dt.datetime
+def deadlines(
+    *,
+    status: str,
+    received_at: dt.datetime,
+    planned_at: dt.datetime | None,
+    care_started_at: dt.datetime | None,
+    settings: DeskSettings,
+    now: dt.datetime,
 ) -> tuple[Deadline, Deadline]:
     def one(hours: int) -> Deadline:
-        at = care_request.received_at + dt.timedelta(hours=hours)
+        at = received_at + dt.timedelta(hours=hours)
         state = deadline_state(
-            status=care_request.status,
-            at=at,
-            planned_at=care_request.planned_at,
-            care_started_at=care_request.care_started_at,
-            now=now,
+            status=status, at=at, planned_at=planned_at, care_started_at=care_started_at, now=now
         )
         return Deadline(hours, at, state)
 
     return one(settings.first_deadline_hours), one(settings.second_deadline_hours)
+
+
+def deadlines_of(
+    care_request: CareRequest, settings: DeskSettings, now: dt.datetime
+) -> tuple[Deadline, Deadline]:
+    return deadlines(
+        status=care_request.status,
+        received_at=care_request.received_at,
+        planned_at=care_request.planned_at,
+        care_started_at=care_request.care_started_at,
+        settings=settings,
+        now=now,
+    )
+
+
+def pressing_deadline(found: tuple[Deadline, Deadline]) -> Deadline | None:
+    """The one to show on a line: the next still watched, else the last that is late."""
+    watched = [each for each in found if each.is_watched]
+    late = [each for each in found if each.is_late]
+    return watched[0] if watched else late[-1] if late else None
 
 
 def late_hours(received_at: dt.datetime, start: dt.datetime, settings: DeskSettings) -> int:

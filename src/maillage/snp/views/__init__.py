@@ -1,7 +1,7 @@
 """Pages of unscheduled care: the desk's, the professional's, the coordinator's."""
 
 from maillage.snp.views.answering import answer, link, proposal, voice
-from maillage.snp.views.desk import board, propose, story, take, withdraw
+from maillage.snp.views.desk import board, propose, story, take, widen, withdraw
 from maillage.snp.views.following import (
     agreement,
     by_phone,
@@ -38,5 +38,6 @@ __all__ = [
     "story",
     "take",
     "voice",
+    "widen",
     "withdraw",
 ]

@@ -27,13 +27,15 @@ from maillage.territory.models import Cpts
 def words(proposal: Proposal, *, with_commune: bool) -> dict:
     """What may be said of a proposal before log-in: no reason, no identity, no phone."""
     care_request, slot = proposal.care_request, proposal.booking.slot
-    route = territory.travel_minutes(care_request.commune, [slot.place.commune_id])
+    there = slot.place.commune_id
+    route = territory.travel_minutes(care_request.commune, [there])[there]
     return {
         "profession": Profession(care_request.profession).label,
         "kind": CareKind(slot.kind).label,
         "age": AgeBand(care_request.age_band).label,
         "slot": queries.slot_text(slot),
-        "travel": route[slot.place.commune_id].text,
+        "travel": route.text,
+        "travel_source": "" if route.same_commune else route.source,
         "commune": care_request.commune.name if with_commune else "",
     }
 

@@ -14,15 +14,19 @@ from maillage.kernel.pages import is_fragment, page, render_page
 from maillage.kernel.permissions import Permission
 from maillage.snp import actions, queries
 from maillage.snp.enums import (
+    LADDER,
     OPEN,
     AgeBand,
     AgreementGiver,
     CareRequestStatus,
+    Circle,
+    OwnerReason,
     ProposalState,
     Reason,
     RefusalReason,
 )
-from maillage.snp.models import CareRequest, Proposal
+from maillage.snp.models import CareRequest, DeskSettings, Proposal
+from maillage.snp.queries.ladder import SEARCHING, circles_open, deadlines_of
 
 PURPOSE = "régulation SNP"
 S = CareRequestStatus
@@ -59,6 +63,16 @@ def act(request, care_request, call, said="") -> HttpResponse:
     return on_board(request, care_request)
 
 
+@page(Permission.SNP_DESK, of=CareRequest, methods=("POST",))
+def widen(request, care_request):
+    return act(
+        request,
+        care_request,
+        lambda: actions.widen(by=request.actor, care_request=care_request),
+        lambda done: f"Cercle ouvert : {done.get_circle_display()}.",
+    )
+
+
 @page(Permission.SNP_DESK)
 def board(request):
     since = request.GET.get("since")
@@ -91,6 +105,7 @@ def board_context(request, found: queries.Board, drawn) -> dict:
         "current": current,
         "current_id": current.pk if current else None,
         "facts": facts(current) if current else {},
+        "where": where(current, found.settings) if current else {},
         "can": allowed(current) if current else {},
         "proposals": [offered(proposal) for proposal in found.proposals],
         "refusals": RefusalReason.choices,
@@ -119,6 +134,21 @@ def facts(care_request: CareRequest) -> dict:
     }
 
 
+def where(care_request: CareRequest, settings: DeskSettings) -> dict:
+    """How far the search has come, who answers for it, and the two promises."""
+    circles = []
+    opened = circles_open(care_request.circle)
+    for circle in LADDER:
+        tone = "now" if circle == care_request.circle else "done" if circle in opened else ""
+        circles.append((circle.label, tone))
+    return {
+        "circles": circles,
+        "circle": Circle(care_request.circle).label,
+        "why": OwnerReason(care_request.owner_why).label if care_request.owner_why else "",
+        "deadlines": deadlines_of(care_request, settings, timezone.now()),
+    }
+
+
 def offered(proposal: Proposal) -> dict:
     """A live or accepted proposal: its slot in words, and what is said to the patient."""
     slot = proposal.booking.slot
@@ -144,6 +174,7 @@ def allowed(care_request: CareRequest) -> dict[str, bool]:
         "missed": status == S.INFORMED,
         "agreement": is_open and care_request.agreement_at is None,
         "name": is_open and care_request.resident_id is None,
+        "widen": status in SEARCHING and care_request.circle != Circle.HAND_OVER,
         "reorient": status in (S.PROPOSED, S.ACCEPTED, S.INFORMED, S.MISSED),
         "cancel": is_open,
         "signs": is_open,

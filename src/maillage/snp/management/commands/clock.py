@@ -69,13 +69,13 @@ class Command(BaseCommand):
             for each in objects:
                 self._one(cpts, action, **{word: each})
 
-    def _one(self, cpts, action, **given) -> None:
+    def _one(self, of_cpts, action, **given) -> None:
         """A refusal of one thing never stops the others: it is said, and tried again next turn."""
-        with scope(cpts=cpts), timezone.override(cpts.zone):
+        with scope(cpts=of_cpts), timezone.override(of_cpts.zone):
             try:
                 action(by=SYSTEM, **given)
             except DomainError as refusal:
-                self.stderr.write(f"{cpts.slug} : {refusal}")
+                self.stderr.write(f"{of_cpts.slug} : {refusal}")
 
     def _due(self, name: str, seconds: float) -> bool:
         at = getattr(self, name)
