@@ -71,3 +71,12 @@ QUICK_WINDOWS = {
     QuickAnswer.EVENING: (18 * 60, 20 * 60, 1),
     QuickAnswer.TWO_MORE: (0, 20 * 60, 2),
 }
+
+
+class PauseUntil(models.TextChoices):
+    """How long a professional asks for nothing more to come."""
+
+    EVENING = "evening", "Jusqu'à ce soir"
+    MONDAY = "monday", "Jusqu'à lundi"
+    DAY = "day", "Jusqu'à une date"
+    RESUMED = "resumed", "Jusqu'à ce que je reprenne"

@@ -1,5 +1,11 @@
 """The verbs of availability: who sees, what is open, which places are taken."""
 
+from maillage.availability.actions.asking import (
+    BadAsking,
+    pause_asking,
+    resume_asking,
+    set_asking,
+)
 from maillage.availability.actions.booking import (
     SlotClosed,
     SlotFull,
@@ -25,6 +31,7 @@ from maillage.availability.actions.visibility import (
 from maillage.availability.actions.week import set_week
 
 __all__ = [
+    "BadAsking",
     "BadOpening",
     "SlotClosed",
     "SlotFull",
@@ -38,8 +45,11 @@ __all__ = [
     "end_period",
     "hold_place",
     "open_once",
+    "pause_asking",
     "release_place",
+    "resume_asking",
     "roll_horizon",
+    "set_asking",
     "set_week",
     "take_place",
 ]

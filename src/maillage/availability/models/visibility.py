@@ -112,9 +112,13 @@ class AskingPreferences(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(quiet_from_minute=None, quiet_to_minute=None)
-                | (
-                    Q(quiet_from_minute__lt=1440, quiet_to_minute__lte=1440)
-                    & ~Q(quiet_from_minute=models.F("quiet_to_minute"))
+                # Half a pair compares to nothing: unless said, the database would let it through.
+                | Q(
+                    ~Q(quiet_from_minute=models.F("quiet_to_minute")),
+                    quiet_from_minute__isnull=False,
+                    quiet_to_minute__isnull=False,
+                    quiet_from_minute__lt=1440,
+                    quiet_to_minute__lte=1440,
                 ),
                 name="asking_quiet_hours_whole",
                 violation_error_message="Les heures calmes ont un début et une fin différents.",

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from maillage.availability.enums import BookingState
 from maillage.availability.models import Absence, Booking
-from maillage.availability.queries import slots_for_desk
+from maillage.availability.queries import is_quiet, slots_for_desk, week_start
 from maillage.compute.ranking import LeftOut
 from maillage.directory.enums import CareKind, Profession
 from maillage.directory.models import Place, Professional
@@ -80,7 +80,7 @@ def _people(
     away = Absence.objects.filter(
         professional=OuterRef("pk"), ended_at=None, starts_at__lt=until, ends_at__gt=now
     )
-    monday = _week_start(now)
+    monday = week_start(now)
     taken = Booking.objects.filter(
         slot__professional=OuterRef("pk"),
         state=BookingState.TAKEN,
@@ -120,13 +120,6 @@ def _people(
     return list(found if only is None else found.filter(pk=only))
 
 
-def _week_start(now: dt.datetime) -> dt.datetime:
-    """Monday at midnight, in the current zone."""
-    local = timezone.localtime(now)
-    monday = local.date() - dt.timedelta(days=local.weekday())
-    return dt.datetime.combine(monday, dt.time(), local.tzinfo)
-
-
 def bar(person: dict, with_slots: set[int], now: dt.datetime) -> int:
     """The LeftOut code of what keeps somebody from being asked now; 0 when nothing does."""
     if person["is_away"] and person["pk"] not in with_slots:
@@ -137,19 +130,13 @@ def bar(person: dict, with_slots: set[int], now: dt.datetime) -> int:
     if person["weekly_cap"] is not None and person["week_load"] >= person["weekly_cap"]:
         return LeftOut.CAPPED
     if person["quiet_from"] is not None and is_quiet(
-        person["quiet_from"], person["quiet_to"], person["insee"], now
+        person["quiet_from"],
+        person["quiet_to"],
+        ZoneInfo(zone_of(person["insee"] or "")),
+        now,
     ):
         return LeftOut.QUIET
     return LeftOut.NONE
-
-
-def is_quiet(from_minute: int, to_minute: int, insee: str | None, now: dt.datetime) -> bool:
-    """Quiet hours in the wall clock of where they practise; they may pass midnight."""
-    wall = now.astimezone(ZoneInfo(zone_of(insee or "")))
-    minute = wall.hour * 60 + wall.minute
-    if from_minute < to_minute:
-        return from_minute <= minute < to_minute
-    return minute >= from_minute or minute < to_minute
 
 
 def _in_circle(care_request: CareRequest, now: dt.datetime):
