@@ -8,6 +8,7 @@ apart share a word with one letter less; W. Garbe, SymSpell, 2012), taken on the
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,29 +20,20 @@ EXACT, PARTIAL = 0, 1
 PARTIAL_LETTERS = 3  # from how many letters a piece of a word is searched for
 HALF = 4  # letters of the first and last pieces of a sound
 LONG = 16  # letters of a sound that make its keys: what comes after is read, not filed
-LENGTHS_APART = 3
 
-_SOUNDS = tuple(
-    (re.compile(pattern), written)
-    for pattern, written in (
-        ("ph", "f"),
-        ("s?ch|sh", "$"),
-        ("h", ""),
-        ("eau|au", "o"),
-        ("c(?=[eiy])", "s"),
-        ("qu|[cq]", "k"),
-        ("g(?=[eiy])", "j"),
-        ("[aeo][ei]", "e"),
-        ("y", "i"),
-        ("[zx]", "s"),
-        ("w", "v"),
-        (r"(.)\1+", r"\1"),
-        ("e(?=[nm])", "a"),
-        ("(?<=..)(?:es?|[stdxp]+)$", ""),
-    )
+# In this order. Groups of letters first, then letters, then what is doubled or silent.
+_GROUPS = (
+    *(("ph", "f"), ("sch", "$"), ("ch", "$"), ("sh", "$"), ("h", ""), ("eau", "o"), ("au", "o")),
+    *(("ce", "se"), ("ci", "si"), ("cy", "si"), ("qu", "k"), ("ge", "je"), ("gi", "ji")),
+    *(("gy", "ji"), ("ai", "e"), ("ei", "e"), ("oi", "e"), ("ae", "e"), ("oe", "e")),
+    *(("en", "an"), ("em", "am")),
 )
+_ALIKE = str.maketrans("cqyzxw", "kkissv")
+_DOUBLED = re.compile(r"(.)\1+")
+_SILENT = re.compile("(?<=..)(?:es?|l?[stdxp]+)$")
 
 
+@lru_cache(maxsize=2**16)
 def sound(word: str) -> str:
     """How a French reader says a word, roughly; the word itself when nothing is left of it.
 
@@ -49,9 +41,10 @@ def sound(word: str) -> str:
     ('filip', 'filip', 'loran', 'loran')
     """
     said = word
-    for pattern, written in _SOUNDS:
-        said = pattern.sub(written, said)
-    return said or word
+    for group, written in _GROUPS:
+        said = said.replace(group, written)
+    said = _DOUBLED.sub(r"\1", said.translate(_ALIKE))
+    return _SILENT.sub("", said) or word
 
 
 def _with_less(text: str, times: int) -> set[str]:
@@ -107,7 +100,8 @@ def distances(word: str, words: Sequence[str]) -> Ints:
         now = np.minimum.accumulate(now - steps, axis=1) + steps
         before, last = last, now
     lengths = np.array([len(each) for each in words])
-    return last[np.arange(len(words)), lengths].astype(np.int64)
+    counted: Ints = last[np.arange(len(words)), lengths].astype(np.int64)
+    return counted
 
 
 def _edits_allowed(letters: int) -> int:
@@ -122,22 +116,26 @@ def costs(word: str, words: Sequence[str]) -> Ints:
     for three. A number is itself or a piece.
     """
     found = np.full(len(words), NEVER, dtype=np.int64)
-    close = []
+    other = []
     for index, each in enumerate(words):
         if each == word:
             found[index] = EXACT
         elif len(word) >= PARTIAL_LETTERS and word in each:
             found[index] = PARTIAL
-        elif abs(len(each) - len(word)) <= LENGTHS_APART and not (word + each).isdigit():
-            close.append(index)
-    if not close or word.isdigit():
-        return found
-    chosen = [words[index] for index in close]
-    written = distances(word, chosen)
+        elif not word.isdigit() and not each.isdigit():
+            other.append(index)
     said = sound(word)
-    heard = distances(said, [sound(each) for each in chosen])
-    by_eye = np.where(written <= _edits_allowed(len(word)), 2 * written, NEVER)
-    by_ear = np.where(heard <= _edits_allowed(len(said) - 2), 2 * heard + 1, NEVER)
-    by_ear[heard == 0] = 2
-    found[close] = np.minimum(by_eye, by_ear)
+    written = _within(_edits_allowed(len(word)), word, {at: words[at] for at in other})
+    heard = _within(_edits_allowed(len(said) - 2), said, {at: sound(words[at]) for at in other})
+    for index, edits in heard.items():
+        found[index] = 2 * edits + 1 if edits else 2
+    for index, edits in written.items():
+        found[index] = min(found[index], 2 * edits)
     return found
+
+
+def _within(most: int, word: str, others: dict[int, str]) -> dict[int, int]:
+    """Edits to those at most so many away; a length too different needs no counting."""
+    near = {at: each for at, each in others.items() if abs(len(each) - len(word)) <= most}
+    edits = distances(word, list(near.values())).tolist()
+    return {at: count for at, count in zip(near, edits, strict=True) if count <= most}

@@ -64,9 +64,7 @@ class LinkMethod(models.TextChoices):
 AGE_MAX = 130
 # Words said before a name, or inside it, which tell nobody from another.
 TITLES = frozenset(
-    {
-        *("dr", "docteur", "docteure", "m", "mme", "monsieur", "madame", "le", "la", "de"),
-    }
+    ("dr", "docteur", "docteure", "m", "mme", "monsieur", "madame", "le", "la", "de")
 )
 WORD_MAX = 80
 

@@ -53,6 +53,37 @@ class SearchForm(forms.Form):
             field.widget.attrs["data-asked"] = True  # every criterion is optional: no need to say
 
 
+class NationalSearchForm(forms.Form):
+    """A professional of the country, by what one has heard of them."""
+
+    q = forms.CharField(
+        label="Nom, téléphone ou RPPS",
+        required=False,
+        max_length=120,
+        widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off"}),
+    )
+    commune = forms.CharField(label="Commune", required=False, max_length=80)
+    profession = forms.ChoiceField(
+        label="Profession", required=False, choices=EVERY + Profession.choices
+    )
+
+    def __init__(self, data, *, communes_named):
+        super().__init__(data, auto_id="search-%s")
+        self._communes_named = communes_named
+        for field in self.fields.values():
+            field.widget.attrs["data-asked"] = True
+
+    def clean_commune(self):
+        """The communes of that name; None when any will do."""
+        text = self.cleaned_data["commune"].strip()
+        if not text:
+            return None
+        communes = self._communes_named(text)
+        if not communes:
+            raise forms.ValidationError("Aucune commune de ce nom : « Cluny » ou « Cluny (71) ».")
+        return communes
+
+
 class NoteForm(forms.Form):
     note = forms.CharField(
         label="Note de la CPTS",

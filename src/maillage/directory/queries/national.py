@@ -1,8 +1,8 @@
 """Searching every national record by a name as it was heard, a telephone or an RPPS number.
 
 A typed word meets the words of names through their keys (`WordKey`), costs are counted on those few
-(`compute.spelling`), the database adds them up and keeps the best. Nothing depends on its collation or
-on an extension: SQLite and PostgreSQL give the same rows in the same order.
+(`compute.spelling`), and the people who have a close word for each are read. Nothing depends on a
+collation or on an extension: SQLite and PostgreSQL give the same rows in the same order.
 """
 
 import re
@@ -10,8 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import Case, IntegerField, Min, Q, When
-from django.db.models.functions import Coalesce
+from django.db.models import Q
 from django.utils import timezone
 
 from maillage.compute import spelling
@@ -27,7 +26,7 @@ from maillage.directory.queries.search import words_of
 from maillage.kernel.identifiers import fold, is_insee, is_rpps_shaped
 from maillage.territory.models import Commune, Cpts
 
-SHOWN_MAX = 50
+SHOWN_MAX = 20
 WORDS_MAX = 5  # of those typed: nobody says more of a name
 MEANT_MAX = 60  # words one typed word may stand for
 
@@ -83,26 +82,39 @@ def _meant(words: list[str]) -> list[dict[str, int]]:
     return meant
 
 
-def _cost_of(meant: dict[str, int]) -> Min:
-    """The least cost among the words of one person; none when no word of theirs is meant."""
-    levels: dict[int, list[str]] = defaultdict(list)
-    for name, cost in meant.items():
-        levels[cost].append(name)
-    whens = [When(word__in=names, then=cost) for cost, names in sorted(levels.items())]
-    return Min(Case(*whens, default=None, output_field=IntegerField()))
+def _of_one_word(meant: dict[str, int], narrowed: Q) -> dict[int, list[int]]:
+    """Costs by id for one word, which may be thousands of people's: the closest first, then stop."""
+    found: dict[int, list[int]] = {}
+    for cost in sorted(set(meant.values())):
+        names = [name for name, each in meant.items() if each == cost]
+        rows = ProfessionalWord.objects.filter(narrowed, word__in=names).order_by("professional")
+        for pk in rows.values_list("professional", flat=True)[: 2 * SHOWN_MAX + 1]:
+            found.setdefault(pk, [cost])
+        if len(found) > SHOWN_MAX:
+            break
+    return found
+
+
+def _of_all_words(meant: list[dict[str, int]], narrowed: Q) -> dict[int, list[int]]:
+    """Costs by id, one for each word typed, of those who have them all. One query."""
+    rows = ProfessionalWord.objects.filter(narrowed, word__in=set().union(*meant))
+    for names in meant:
+        holders = ProfessionalWord.objects.filter(word__in=list(names))
+        rows = rows.filter(professional__in=holders.values("professional"))
+    held: dict[int, list[str]] = defaultdict(list)
+    for pk, word in rows.values_list("professional", "word"):
+        held[pk].append(word)
+    return {
+        pk: [min(names[word] for word in words if word in names) for names in meant]
+        for pk, words in held.items()
+    }
 
 
 def _ranked(meant: list[dict[str, int]], narrowed: Q) -> list[tuple[int, int, int]]:
     """(sum of costs, id, worst cost) of the best people who have every word, one too many."""
-    rows = ProfessionalWord.objects.filter(narrowed, word__in=set().union(*meant))
-    for names in meant[1:] and meant:
-        holders = ProfessionalWord.objects.filter(word__in=list(names))
-        rows = rows.filter(professional__in=holders.values("professional"))
-    columns = {f"cost_{index}": _cost_of(names) for index, names in enumerate(meant)}
-    rows = rows.values("professional").annotate(**columns)
-    total = sum(Coalesce(name, 0) for name in columns)
-    best = rows.annotate(total=total).order_by("total", "professional")[: SHOWN_MAX + 1]
-    return [(row["total"], row["professional"], max(row[name] for name in columns)) for row in best]
+    alone = len(meant) == 1
+    found = _of_one_word(meant[0], narrowed) if alone else _of_all_words(meant, narrowed)
+    return sorted((sum(costs), pk, max(costs)) for pk, costs in found.items())[: SHOWN_MAX + 1]
 
 
 def _told(cpts: Cpts, ids: Iterable[int]) -> list[Match]:
@@ -147,8 +159,8 @@ def national_search(
         narrowed &= Q(professional__rpps=number)
     meant = _meant([word for word in words if word not in numbers])
     if numbers and not meant:
-        rows = ProfessionalWord.objects.filter(narrowed).values_list("professional", flat=True)
-        ranked = [(0, pk, 0) for pk in rows.distinct()[:1]]
+        numbered = Professional.objects.filter(rpps__in=numbers).order_by("pk")
+        ranked = [(0, pk, 0) for pk in numbered.values_list("pk", flat=True)]
     elif meant and all(meant):
         ranked = _ranked(meant, narrowed)
     else:

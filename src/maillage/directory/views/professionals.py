@@ -10,6 +10,7 @@ from maillage.directory import actions, queries, rules
 from maillage.directory.forms import (
     AddForm,
     LinkForm,
+    NationalSearchForm,
     NoteForm,
     ProfessionalForm,
     SearchForm,
@@ -119,7 +120,8 @@ def bring_back(request, professional):
 
 @page(Permission.DIRECTORY_EDIT, methods=("GET", "POST"))
 def add(request):
-    """First the RPPS number: a known record is added as it is, an unknown one is written."""
+    """By name among every national record, or by the RPPS number: a known record is added as it is,
+    an unknown one is written."""
     form = AddForm(request.POST or None)
     if form.is_valid():
         rpps = form.cleaned_data["rpps"]
@@ -134,9 +136,18 @@ def add(request):
         else:
             messages.success(request, f"{known} est dans l'annuaire de la CPTS.")
         return _to_record(request, known)
-    return render_page(
-        request, "directory/add.html", {"form": form}, status=422 if form.is_bound else 200
-    )
+    search = NationalSearchForm(request.GET or None, communes_named=queries.communes_named)
+    asked = search.cleaned_data if search.is_valid() else {}
+    found = None
+    if asked.get("q"):
+        found = queries.national_search(
+            request.cpts,
+            asked["q"],
+            profession=asked["profession"],
+            communes=asked["commune"],
+        )
+    context = {"form": form, "search": search, "found": found}
+    return render_page(request, "directory/add.html", context, status=422 if form.is_bound else 200)
 
 
 @page(Permission.DIRECTORY_EDIT, methods=("GET", "POST"))
