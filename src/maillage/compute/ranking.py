@@ -11,7 +11,7 @@ A weighted sum rather than a strict order of criteria, so that a doctor five min
 an hour nearer comes first; the weights are settings of the CPTS. Ties: delay, travel, index.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import IntEnum, IntFlag
@@ -323,12 +323,18 @@ def _check_slots(slots: OfferedSlots, size: int) -> None:
 
 
 def sentences(
-    *, ranking: Ranking, positions: Sequence[int], names: Mapping[int, str], origin: datetime
+    *,
+    ranking: Ranking,
+    positions: Sequence[int],
+    names: Mapping[int, str],
+    origin: datetime,
+    known_travel: Container[int] = frozenset(),
 ) -> list[Sentences]:
     """French texts of the rows at these positions of the order (0 is the first).
 
     `names[i]` is the name of professional i: needed for the one before each row. `origin` is the
-    whole minute the delays count from, in the time zone the hours are told in.
+    whole minute the delays count from, in the time zone the hours are told in. `known_travel`: the
+    professionals whose travel is a known time, not an estimate.
     """
     if origin.tzinfo is None or origin.second or origin.microsecond:
         raise ValueError("origin: a whole minute, with its time zone")
@@ -342,7 +348,9 @@ def sentences(
             before = int(ranking.order[position - 1])
             cause = _after(ranking, before, who, WhyNext(int(ranking.why_next[position - 1])))
             after = f"vient après {names[before]} : {cause}"
-        rows.append(Sentences(reasons=_reason_texts(ranking, who, origin), after=after))
+        rows.append(
+            Sentences(reasons=_reason_texts(ranking, who, origin, who in known_travel), after=after)
+        )
     return rows
 
 
@@ -366,7 +374,7 @@ def left_out_sentence(code: int) -> str:
     return texts[LeftOut(code)]
 
 
-def _reason_texts(ranking: Ranking, who: int, origin: datetime) -> tuple[str, ...]:
+def _reason_texts(ranking: Ranking, who: int, origin: datetime, is_known: bool) -> tuple[str, ...]:
     flags = Reason(int(ranking.reasons[who]))
     delay = int(ranking.delay_minutes[who])
     texts = [f"premier créneau {_moment(origin, delay)}"]
@@ -379,7 +387,8 @@ def _reason_texts(ranking: Ranking, who: int, origin: datetime) -> tuple[str, ..
         texts.append("temps de route inconnu")
     elif ranking.has_travel:
         nearest = ", le plus près" if Reason.NEAREST in flags else ""
-        texts.append(f"à env. {_duration(max(1, round(travel)))} de route{nearest}")
+        about = "" if is_known else "env. "
+        texts.append(f"à {about}{_duration(max(1, round(travel)))} de route{nearest}")
     if Reason.USUAL_DOCTOR in flags:
         texts.append("médecin traitant du patient")
     load = int(ranking.load_30_days[who])

@@ -53,6 +53,7 @@ class Candidate:
     left_out: str = ""
     travel_minutes: float | None = None
     travel_text: str = ""
+    travel_source: str = ""
     load: int = 0
     reasons: tuple[str, ...] = ()
     after: str = ""
@@ -233,7 +234,11 @@ def _ranked(
     told = order if shown is None else order[: shown + 1]
     names = {i: _card(people[i]).name for i in told}
     texts = ranking.sentences(
-        ranking=result, positions=range(len(told)), names=names, origin=now.astimezone(zone)
+        ranking=result,
+        positions=range(len(told)),
+        names=names,
+        origin=now.astimezone(zone),
+        known_travel={i for i in told if getattr(travel.get(where[people[i]["pk"]]), "known", "")},
     )
     rows = []
     for position, i in enumerate(told if shown is None else told[:shown]):
@@ -248,6 +253,7 @@ def _ranked(
                 rank=position + 1,
                 travel_minutes=getattr(route, "minutes", None),
                 travel_text=route.text if route else "trajet inconnu",
+                travel_source=route.source if route and not route.same_commune else "",
                 load=int(result.load_30_days[i]),
                 reasons=texts[position].reasons,
                 after=texts[position].after,

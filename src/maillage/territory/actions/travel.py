@@ -15,7 +15,9 @@ from maillage.territory.enums import TravelFacts, TravelKind, TravelRow
 from maillage.territory.models import Cpts, TravelSource, TravelTime
 
 BATCH = 50_000
-SENT = 5000  # rows of one INSERT where there is no COPY
+REPLACING = (
+    "ON CONFLICT (origin_id, destination_id, source_id) DO UPDATE SET minutes = excluded.minutes"
+)
 Progress = Callable[[int, int], None]  # lines done, lines in all
 
 
@@ -83,16 +85,13 @@ def _write(facts: dict[str, str], rows: list[TravelRow]) -> None:
     if connection.vendor == "postgresql":
         _copy(source.pk, rows)
         return
-    TravelTime.objects.bulk_create(
-        [
-            TravelTime(origin_id=each[0], destination_id=each[1], minutes=each[2], source=source)
-            for each in rows
-        ],
-        batch_size=SENT,
-        update_conflicts=True,
-        unique_fields=["origin", "destination", "source"],
-        update_fields=["minutes"],
-    )
+    table = connection.ops.quote_name(TravelTime._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            f"INSERT INTO {table} (origin_id, destination_id, minutes, source_id) "
+            f"VALUES (%s, %s, %s, %s) {REPLACING}",
+            [(*each, source.pk) for each in rows],
+        )
 
 
 def _copy(source_id: int, rows: list[TravelRow]) -> None:
@@ -108,9 +107,7 @@ def _copy(source_id: int, rows: list[TravelRow]) -> None:
             copy.write("".join(f"{o}\t{d}\t{_number(m)}\n" for o, d, m in rows))
         cursor.execute(
             f"INSERT INTO {table} (origin_id, destination_id, minutes, source_id) "
-            "SELECT origin_id, destination_id, minutes, %s FROM travel_given "
-            "ON CONFLICT (origin_id, destination_id, source_id) "
-            "DO UPDATE SET minutes = EXCLUDED.minutes",
+            f"SELECT origin_id, destination_id, minutes, %s FROM travel_given ORDER BY 1, 2 {REPLACING}",
             [source_id],
         )
         # A test runs several batches in one transaction.

@@ -170,6 +170,10 @@ class CommuneSheet:
     rows: tuple[CptsCommune, ...]
     trips: tuple[tuple[Commune, Travel], ...]
 
+    @property
+    def has_estimates(self) -> bool:
+        return any(not trip.known for _, trip in self.trips)
+
 
 def commune_sheet(commune: Commune, cpts: Cpts, on: dt.date) -> CommuneSheet:
     """Figures of a commune, and the trips from it to the others of the perimeter, nearest first."""
