@@ -46,6 +46,12 @@ class TooLate(DomainError):
     """The request or the place went to somebody else meanwhile."""
 
 
+NOBODY = (
+    "Personne ne peut répondre de cette demande : ni astreinte, ni coordinateur. "
+    "Un administrateur doit donner un de ces rôles."
+)
+
+
 def check_desk(by: Actor, care_request: CareRequest) -> None:
     if not can_dispatch(by, care_request.cpts_id):
         raise NotAllowed("Seule la régulation SNP peut faire cela sur une demande.")
@@ -59,10 +65,14 @@ def lock(care_request: CareRequest) -> CareRequest:
 def lock_open(care_request: CareRequest) -> CareRequest:
     """The same, while the request is not over; raises TooLate after."""
     care_request = lock(care_request)
+    check_open(care_request)
+    return care_request
+
+
+def check_open(care_request: CareRequest) -> None:
     if care_request.status not in OPEN:
         word = CareRequestStatus(care_request.status).label.lower()
         raise TooLate(f"La demande n° {care_request.number} est « {word} » : elle ne change plus.")
-    return care_request
 
 
 def lock_slots(*slot_ids: int) -> None:
@@ -120,17 +130,14 @@ def own(care_request: CareRequest, seat: Seat | int, why: str) -> None:
     care_request.waiting_since = None
 
 
-def own_by_standby(care_request: CareRequest) -> Seat:
-    """Name the person on call, else the coordinator, else the administrator. Raises NoOwner."""
+def own_by_standby(care_request: CareRequest) -> None:
+    """Name the person on call, else the coordinator, else the administrator; where the CPTS has none
+    of them, whoever answers already goes on. Raises NoOwner when nobody does."""
     found = standby(care_request.cpts_id, timezone.now())
-    if found is None:
-        raise NoOwner(
-            "Personne ne peut répondre de cette demande : ni astreinte, ni coordinateur. "
-            "Un administrateur doit donner un de ces rôles."
-        )
-    seat, why = found
-    own(care_request, seat, why)
-    return seat
+    if found is not None:
+        own(care_request, *found)
+    elif care_request.owner_id is None:
+        raise NoOwner(NOBODY)
 
 
 def tell(care_request: CareRequest, kind: EventKind, text: str, *, by: Actor) -> None:
@@ -164,9 +171,10 @@ def end_proposal(proposal: Proposal, state: str, *, by: Actor) -> None:
 
 
 def live_proposals(care_request: CareRequest) -> list[Proposal]:
+    """What awaits an answer: of a professional, or of the desk to another hour they proposed."""
     return list(
         care_request.proposals.select_for_update(of=("self",))
-        .filter(state=ProposalState.SENT)
+        .filter(state__in=[ProposalState.SENT, ProposalState.COUNTERED])
         .select_related("booking__cpts", "booking__slot", "professional")
         .order_by("booking__slot_id", "pk")
     )
