@@ -24,7 +24,8 @@ from maillage.snp.models.ladder import (
     ShiftHandOver,
     SnpFee,
 )
-from maillage.snp.models.request import CareRequest, CareRequestNumber, Proposal
+from maillage.snp.models.proposal import Proposal
+from maillage.snp.models.request import CareRequest, CareRequestNumber
 
 __all__ = [
     "Agreement",

@@ -17,6 +17,20 @@ from maillage.snp.models.desk import OfCpts, scoped
 from maillage.territory.models import Cpts
 
 
+class RingQuerySet(models.QuerySet):
+    def visible_to(self, actor):
+        """Whoever sets the desk; the desk, which offers them on a call."""
+        if any(
+            actor.may(each, actor.cpts_id)
+            for each in (Permission.SNP_SETTINGS, Permission.SNP_DESK)
+        ):
+            return self.filter(cpts=actor.cpts_id)
+        return self.none()
+
+    def open(self):
+        return self.filter(closed_at=None)
+
+
 class Ring(OfCpts):
     """A group of professionals of one profession, asked before the whole CPTS when a request
     names it."""
@@ -25,7 +39,7 @@ class Ring(OfCpts):
     profession = models.CharField("profession", max_length=2, choices=Profession.choices)
     closed_at = models.DateTimeField("fermé le", null=True, blank=True)
 
-    objects = scoped(models.QuerySet)
+    objects = scoped(RingQuerySet)
 
     class Meta:
         ordering = ["name", "pk"]
@@ -48,10 +62,26 @@ class Ring(OfCpts):
 
 
 class RingMemberQuerySet(models.QuerySet):
+    def visible_to(self, actor):
+        """All to whoever sets the desk; their own to a professional."""
+        if actor.may(Permission.SNP_SETTINGS, actor.cpts_id):
+            return self.filter(cpts=actor.cpts_id)
+        if actor.may(Permission.PROPOSAL_ANSWER, actor.cpts_id):
+            return self.filter(
+                cpts=actor.cpts_id,
+                professional__accounts__user=actor.user_id,
+                professional__accounts__ended_on=None,
+            )
+        return self.none()
+
     def in_force(self, on):
         return self.filter(
             Q(until_on=None) | Q(until_on__gte=on), ring__closed_at=None, from_on__lte=on
         )
+
+    def not_over(self, on):
+        """In force on the day `on`, or later."""
+        return self.filter(Q(until_on=None) | Q(until_on__gte=on), ring__closed_at=None)
 
 
 class RingMember(OfCpts):
