@@ -5,6 +5,7 @@ import datetime as dt
 from django.db import transaction
 from django.utils import timezone
 
+from maillage.availability.actions.shelves import shelve_slot, unshelve_slot
 from maillage.availability.enums import BOOKING_TRANSITIONS, LIVE, BookingState
 from maillage.availability.models import Booking, Slot
 from maillage.availability.rules import can_book, can_change_booking
@@ -51,6 +52,8 @@ def _claim(
         held_until=held_until,
         changed_at=now,
     )
+    if len(used) + 1 == locked.capacity:
+        unshelve_slot(slot.pk)
     journal.record(
         f"availability.place_{state}", booking, by=by, cpts=cpts, slot=slot.pk, place=free
     )
@@ -98,6 +101,8 @@ def _move(*, by: Actor, booking: Booking, state: str) -> Booking:
     booking.held_until = None
     booking.changed_at = timezone.now()
     booking.save(update_fields=["state", "held_until", "changed_at"])
+    if state == BookingState.RELEASED:
+        shelve_slot(booking.slot_id)
     journal.record(
         f"availability.place_{state}", booking, by=by, cpts=booking.cpts_id, slot=booking.slot_id
     )

@@ -4,37 +4,41 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Iterable
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
+from maillage.availability.actions.shelves import shelve_slots_of
 from maillage.availability.enums import HORIZON_DAYS
 from maillage.availability.models import (
     Booking,
     CptsVisibility,
+    FreeSlot,
     Opening,
     Slot,
     WeeklyPeriod,
 )
-from maillage.availability.queries import computed_slots
+from maillage.availability.queries.slots import (
+    OFFERED,
+    ComputedSlot,
+    SlotKey,
+    computed_slots,
+)
 from maillage.directory.models import Professional
 from maillage.kernel import journal, pulse
 from maillage.kernel.errors import NotAllowed
 from maillage.kernel.permissions import Actor
 
 ROLL_BATCH = 50
-SHARED = (
-    "place_id",
-    "kind",
-    "mode",
-    "capacity",
-    "for_public",
-    "for_pro",
-    "for_snp",
-    "for_cpts",
-    "ends_at",
-    "is_window",
-)
+# What a free slot follows of its rule, in the order of `ComputedSlot`.
+FOLLOWED = (*OFFERED, "ends_at")
+COLUMNS = ("period_id", "opening_id", "starts_at", *FOLLOWED)
+COPY = f"COPY availability_slot ({', '.join(COLUMNS)}) FROM STDIN"
+NULL = r"\N"
+COPY_FROM = 200  # rows; fewer are inserted
+
+# A stored slot, as read for a refresh: (id, withdrawn at, its key, its values of FOLLOWED).
+_Stored = tuple[int, dt.datetime | None, SlotKey, tuple]
 
 
 def refresh_slots(professional_ids: Iterable[int]) -> dict[str, int]:
@@ -47,58 +51,84 @@ def refresh_slots(professional_ids: Iterable[int]) -> dict[str, int]:
     ids = sorted(set(professional_ids))
     list(Professional.objects.select_for_update(of=("self",)).filter(pk__in=ids).order_by("pk"))
     now = timezone.now()
-    wanted = {_key(slot): slot for slot in computed_slots(ids, now=now, days=HORIZON_DAYS)}
+    wanted = computed_slots(ids, now=now, days=HORIZON_DAYS)
     existing, booked = _locked_slots(ids, now)
     counts = dict.fromkeys(("created", "changed", "closed", "deleted", "unchanged"), 0)
-    seen, changed, gone = set(), [], []
-    for slot in existing:
-        key = _key(slot)
+    seen: set[SlotKey] = set()
+    changed: list[Slot] = []
+    gone: list[_Stored] = []
+    for stored in existing:
+        pk, closed_at, key, held = stored
         rule = wanted.get(key) if key not in seen else None
         if rule is None:
-            gone.append(slot)
+            gone.append(stored)
             continue
         seen.add(key)
-        differs = any(getattr(slot, name) != getattr(rule, name) for name in SHARED)
-        if slot.closed_at is None and (slot.pk in booked or not differs):
+        values = held if pk in booked else (*rule.offer, rule.ends_at)
+        if closed_at is None and values == held:
             counts["unchanged"] += 1
-            continue
-        slot.closed_at = None
-        if slot.pk not in booked:
-            for name in SHARED:
-                setattr(slot, name, getattr(rule, name))
-        changed.append(slot)
+        else:
+            changed.append(Slot(pk=pk, **dict(zip(FOLLOWED, values, strict=True))))
     _withdraw(gone, booked, now, counts)
-    counts["changed"] = Slot.objects.bulk_update(changed, [*SHARED, "closed_at"], batch_size=500)
-    new = [slot for key, slot in wanted.items() if key not in seen]
-    Slot.objects.bulk_create(new, batch_size=1000)
-    counts["created"] = len(new)
+    counts["changed"] = Slot.objects.bulk_update(changed, [*FOLLOWED, "closed_at"], batch_size=500)
+    _insert({key: rule for key, rule in wanted.items() if key not in seen}, counts)
+    shelve_slots_of(ids)
     return counts
 
 
-def _key(slot: Slot) -> tuple[int | None, int | None, dt.datetime]:
-    return slot.period_id, slot.opening_id, slot.starts_at
-
-
-def _locked_slots(ids: list[int], now: dt.datetime) -> tuple[list[Slot], set[int]]:
+def _locked_slots(ids: list[int], now: dt.datetime) -> tuple[list[_Stored], set[int]]:
     """Slots not over, locked, open ones first; and the ids of those ever booked.
 
     Two statements on purpose: the second sees the bookings committed while the first one waited.
     """
     slots = Slot.objects.filter(professional__in=ids, ends_at__gt=now)
-    existing = list(
-        slots.select_for_update(of=("self",)).order_by(F("closed_at").asc(nulls_first=True), "pk")
+    rows = (
+        slots.select_for_update(of=("self",))
+        .order_by(F("closed_at").asc(nulls_first=True), "pk")
+        .values_list("pk", "closed_at", *COLUMNS)
     )
+    existing = [(row[0], row[1], row[2:5], row[5:]) for row in rows]
     booked = Booking.objects.filter(slot__in=slots).values_list("slot", flat=True)
     return existing, set(booked)
 
 
-def _withdraw(gone: list[Slot], booked: set[int], now: dt.datetime, counts: dict[str, int]) -> None:
+def _withdraw(
+    gone: list[_Stored], booked: set[int], now: dt.datetime, counts: dict[str, int]
+) -> None:
     """Close what was booked or has begun (it was offered, the figures say so), delete the rest."""
-    kept = [slot for slot in gone if slot.pk in booked or slot.starts_at <= now]
-    to_close = [slot.pk for slot in kept if slot.closed_at is None]
-    free = {slot.pk for slot in gone} - {slot.pk for slot in kept}
-    counts["closed"] = Slot.objects.filter(pk__in=to_close).update(closed_at=now)
-    counts["deleted"] = Slot.objects.filter(pk__in=free).delete()[0]
+    to_close, free = [], []
+    for pk, closed_at, key, _ in gone:
+        if pk not in booked and key[2] > now:
+            free.append(pk)
+        elif closed_at is None:
+            to_close.append(pk)
+    if to_close:
+        counts["closed"] = Slot.objects.filter(pk__in=to_close).update(closed_at=now)
+    if free:
+        FreeSlot.objects.filter(slot__in=free).delete()
+        counts["deleted"] = Slot.objects.filter(pk__in=free).delete()[0]
+
+
+def _insert(new: dict[SlotKey, ComputedSlot], counts: dict[str, int]) -> None:
+    """Write new slots: by COPY where the engine has it and they are many."""
+    counts["created"] = len(new)
+    if len(new) >= COPY_FROM and connection.vendor == "postgresql":
+        # Numbers, codes, yes or no, instants: nothing to escape, but what is not there.
+        offers = {rule.offer: "\t".join(map(str, rule.offer)) for rule in new.values()}
+        lines = (
+            f"{period or NULL}\t{opening or NULL}\t{start}\t{offers[rule.offer]}\t{rule.ends_at}\n"
+            for (period, opening, start), rule in new.items()
+        )
+        with connection.cursor() as cursor, cursor.copy(COPY) as copy:
+            copy.write("".join(lines))
+    else:
+        Slot.objects.bulk_create(
+            [
+                Slot(**dict(zip(COLUMNS, (*key, *rule.offer, rule.ends_at), strict=True)))
+                for key, rule in new.items()
+            ],
+            batch_size=1000,
+        )
 
 
 def roll_horizon(*, by: Actor, professionals: Iterable[int] | None = None) -> dict[str, int]:

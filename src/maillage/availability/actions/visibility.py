@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from django.db import transaction
 from django.utils import timezone
 
+from maillage.availability.actions.shelves import shelve_slots_of
 from maillage.availability.enums import Audience
 from maillage.availability.models import (
     CptsVisibility,
@@ -81,6 +82,7 @@ def choose_visibility(
         Slot.objects.filter(professional=professional, ends_at__gt=now),
     ):
         offers.update(**flags)
+    shelve_slots_of([professional.pk])
     journal.record(
         "availability.visibility_chosen",
         usual,

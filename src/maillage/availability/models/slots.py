@@ -24,21 +24,26 @@ from maillage.territory.models import Cpts
 
 
 class SlotQuerySet(models.QuerySet):
-    def open(self, now):
-        """Not withdrawn, not begun (a window: not over), its professional neither away nor paused."""
+    def not_away(self):
+        """Those whose professional did not say they would be away."""
         away = Absence.objects.filter(
             professional=OuterRef("professional"),
             ended_at=None,
             starts_at__lt=OuterRef("ends_at"),
             ends_at__gt=OuterRef("starts_at"),
         )
-        paused = AskingPreferences.objects.paused(now).filter(professional=OuterRef("professional"))
+        return self.filter(~Exists(away))
+
+    def not_over(self, now):
+        """Not withdrawn, not begun (a window: not over)."""
         return self.filter(
-            Q(starts_at__gte=now) | Q(is_window=True, ends_at__gt=now),
-            ~Exists(away),
-            ~Exists(paused),
-            closed_at=None,
+            Q(starts_at__gte=now) | Q(is_window=True, ends_at__gt=now), closed_at=None
         )
+
+    def open(self, now):
+        """Not withdrawn, not begun (a window: not over), its professional neither away nor paused."""
+        paused = AskingPreferences.objects.paused(now).filter(professional=OuterRef("professional"))
+        return self.not_over(now).not_away().filter(~Exists(paused))
 
     def given_to(self, cpts):
         """Slots the desk of this CPTS may see: what each professional chose, CPTS by CPTS."""

@@ -2,14 +2,33 @@
 
 import datetime as dt
 from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
 
 from maillage.availability.models import Absence, Opening, Slot, WeeklyPeriod
 from maillage.compute import intervals
 from maillage.territory.models import Cpts
 
+# What a slot takes from its rule, in the order of `ComputedSlot.offer`.
+OFFERED = ("professional_id", "place_id", "kind", "mode", "capacity")
+OFFERED += ("for_public", "for_pro", "for_snp", "for_cpts", "is_window")
 
-def computed_slots(professional_ids: Iterable[int], *, now: dt.datetime, days: int) -> list[Slot]:
-    """The slots the rules of these professionals give from `now` on, for `days` days (unsaved)."""
+# The period or the opening, and the start: what makes two slots the same one.
+SlotKey = tuple[int | None, int | None, dt.datetime]
+
+
+class ComputedSlot(NamedTuple):
+    """A slot as its rule gives it, not stored: `offer` holds the values of OFFERED."""
+
+    offer: tuple
+    ends_at: dt.datetime
+
+
+def computed_slots(
+    professional_ids: Iterable[int], *, now: dt.datetime, days: int
+) -> dict[SlotKey, ComputedSlot]:
+    """The slots the rules of these professionals give from `now` on, for `days` days."""
     ids = list(professional_ids)
     # The same day whoever asks: a page under another zone must not move the horizon.
     today = now.astimezone(dt.UTC).date()
@@ -41,13 +60,22 @@ def computed_slots(professional_ids: Iterable[int], *, now: dt.datetime, days: i
         before_on=today + dt.timedelta(days=days + 1),
     )
     keep = slots.end > intervals.minute_of(now)
-    rules = {intervals.Source.WEEKLY: periods, intervals.Source.OPENING: openings}
-    return [
-        _slot(
-            rules[intervals.Source(kind)][source],
-            intervals.instant_of(start),
-            intervals.instant_of(end),
-        )
+    offers = {
+        intervals.Source.WEEKLY.value: {pk: _offer(each) for pk, each in periods.items()},
+        intervals.Source.OPENING.value: {pk: _offer(each) for pk, each in openings.items()},
+    }
+    # The same minutes come back for everybody: each becomes an instant once.
+    instants = {
+        minute: intervals.instant_of(minute)
+        for minute in np.union1d(slots.start[keep], slots.end[keep]).tolist()
+    }
+    weekly = intervals.Source.WEEKLY.value
+    return {
+        (
+            source if kind == weekly else None,
+            None if kind == weekly else source,
+            instants[start],
+        ): ComputedSlot(offers[kind][source], instants[end])
         for kind, source, start, end in zip(
             slots.source_kind[keep].tolist(),
             slots.source[keep].tolist(),
@@ -55,7 +83,7 @@ def computed_slots(professional_ids: Iterable[int], *, now: dt.datetime, days: i
             slots.end[keep].tolist(),
             strict=True,
         )
-    ]
+    }
 
 
 def _period(period: WeeklyPeriod) -> intervals.WeeklyPeriod:
@@ -86,24 +114,9 @@ def _opening(opening: Opening) -> intervals.Opening:
     )
 
 
-def _slot(rule: WeeklyPeriod | Opening, start: dt.datetime, end: dt.datetime) -> Slot:
-    is_period = isinstance(rule, WeeklyPeriod)
-    return Slot(
-        professional_id=rule.professional_id,
-        place_id=rule.place_id,
-        period=rule if is_period else None,
-        opening=None if is_period else rule,
-        starts_at=start,
-        ends_at=end,
-        is_window=not is_period and rule.slot_minutes is None,
-        kind=rule.kind,
-        mode=rule.mode,
-        capacity=rule.capacity,
-        for_public=rule.for_public,
-        for_pro=rule.for_pro,
-        for_snp=rule.for_snp,
-        for_cpts=rule.for_cpts,
-    )
+def _offer(rule: WeeklyPeriod | Opening) -> tuple:
+    is_window = isinstance(rule, Opening) and rule.slot_minutes is None
+    return (*(getattr(rule, name) for name in OFFERED[:-1]), is_window)
 
 
 def slots_for_desk(
