@@ -26,15 +26,32 @@ from maillage.demo.enums import (
     SMALL_STAFF,
     STAFF,
     STORIES,
+    STRUCTURE_CONTACTS,
+    STRUCTURE_KINDS,
+    STRUCTURES,
+    STRUCTURES_SOURCE,
 )
 from maillage.directory.actions import (
+    add_contact,
     add_many_to_cpts,
+    add_member,
+    add_structure,
+    check_contact,
     delegate,
     link_account,
+    load_structures,
     record_professionals,
 )
-from maillage.directory.enums import LinkMethod, PlaceRow, Profession, ProfessionalRow
-from maillage.directory.models import Place, Professional
+from maillage.directory.enums import (
+    KindRow,
+    LinkMethod,
+    PlaceRow,
+    Profession,
+    ProfessionalRow,
+    StructureFile,
+    StructureRow,
+)
+from maillage.directory.models import Place, Professional, Structure
 from maillage.kernel import instance
 from maillage.kernel.identifiers import fold, luhn_is_valid
 from maillage.kernel.permissions import Actor
@@ -100,6 +117,7 @@ def build_demo(*, by: Actor, step: Step = lambda name: None) -> dict[str, int]:
     main = Cpts.objects.get(slug=MAIN)
     step("Demandes en cours")
     with scope(cpts=main):
+        _structures(main)
         _stories(main)
     return {
         "cpts": Cpts.objects.count(),
@@ -255,6 +273,36 @@ def _seats(cpts: Cpts, professionals: list[Professional]) -> None:
             )
 
 
+def _structures(cpts: Cpts) -> None:
+    """Real establishments, fictitious telephones, and who of the CPTS works in the hospital."""
+    load_structures(
+        by=SYSTEM,
+        given=StructureFile(
+            name="demonstration",
+            source=STRUCTURES_SOURCE,
+            vintage=dt.date(2021, 1, 8),
+            kinds=tuple(KindRow(code, label) for code, label in STRUCTURE_KINDS),
+            structures=tuple(
+                StructureRow(finess=finess, legal_finess=legal, name=name, kind=kind, insee=insee)
+                for finess, legal, name, kind, insee in STRUCTURES
+            ),
+        ),
+    )
+    since_on = timezone.localdate() - dt.timedelta(days=200)
+    records = {
+        structure.pk: add_structure(by=SYSTEM, cpts=cpts, structure=structure, since_on=since_on)
+        for structure in Structure.objects.filter(pk__in=[row[0] for row in STRUCTURES])
+    }
+    for finess, service, phone in STRUCTURE_CONTACTS:
+        contact = add_contact(
+            by=SYSTEM, record=records[finess], service=service, phone=phone, from_on=since_on
+        )
+        check_contact(by=SYSTEM, contact=contact)
+    seat = Seat.objects.get(cpts=cpts, user__email=f"bureau@{cpts.slug}.example")
+    record = records[STRUCTURES[0][0]]
+    add_member(by=SYSTEM, record=record, seat=seat, function="Direction", from_on=since_on)
+
+
 def _stories(cpts: Cpts) -> None:
     """Requests in every state, received some minutes ago."""
     seat = Seat.objects.select_related("user", "cpts").get(
@@ -282,6 +330,7 @@ def _stories(cpts: Cpts) -> None:
                 sms_allowed=is_named,
                 agreement_from="patient" if is_named else "",
                 out_of_hours_seen=True,
+                double_checked=True,
             ),
         )
         _go_on(desk, care_request, state)

@@ -71,3 +71,40 @@ ROLES = (
     ("data_protection_officer", "dpo", "Thémis", "Donnéesperso"),
     ("reader", "lecture", "Lise", "Lecture-ARS"),
 )
+
+# Real establishments of the main territory (FINESS, open data of 8 January 2021): number, legal
+# entity, name, category, commune. What the CPTS knows of them, below, is made up.
+STRUCTURES_SOURCE = "FINESS, extraction du 8 janvier 2021"
+STRUCTURES = (
+    ("710978313", "710976705", "Centre hospitalier Jean Bouveri", "355", "71306"),
+    ("710781154", "570010181", "Hôtel-Dieu du Creusot", "365", "71153"),
+    ("710010125", "750050759", "EHPAD Résidence Germaine Tillion", "500", "71306"),
+    ("710007188", "710011404", "EHPAD Les Jardins Médicis", "500", "71306"),
+    ("710781246", "690019419", "EHPAD Le Parc des Loges", "500", "71153"),
+    ("710014689", "710014671", "Maison médicale pluridisciplinaire Esculape", "603", "71306"),
+    ("710015728", "710015694", "Centre de santé territorial de Montceau", "124", "71306"),
+    ("710016452", "710015694", "Centre de santé territorial du Creusot", "124", "71153"),
+    ("710971532", "710000837", "SSIAD Le Creusot", "354", "71153"),
+    ("710977794", "750050759", "SSIAD Filieris", "354", "71306"),
+    ("710012741", "710012733", "Centre référent de gériatrie", "463", "71306"),
+)
+STRUCTURE_KINDS = (
+    ("124", "Centre de santé"),
+    ("354", "Service de soins infirmiers à domicile (SSIAD)"),
+    ("355", "Centre hospitalier (CH)"),
+    ("365", "Établissement de soins pluridisciplinaire"),
+    ("463", "Centre local d'information et de coordination (CLIC)"),
+    ("500", "Établissement d'hébergement pour personnes âgées dépendantes (EHPAD)"),
+    ("603", "Maison de santé"),
+)
+# (FINESS number, service, telephone of a range reserved for fiction).
+STRUCTURE_CONTACTS = (
+    ("710978313", "Urgences", "0261910001"),
+    ("710978313", "Sorties d'hospitalisation", "0261910002"),
+    ("710978313", "Secrétariat de gériatrie", "0261910003"),
+    ("710781154", "Urgences", "0261910011"),
+    ("710781154", "Sorties d'hospitalisation", "0261910012"),
+    ("710010125", "Infirmière de coordination", "0261910021"),
+    ("710014689", "Secrétariat", "0261910031"),
+    ("710971532", "Admissions", "0261910041"),
+)

@@ -10,6 +10,7 @@ from django.utils import timezone
 from maillage.accounts import queries as accounts
 from maillage.accounts.enums import Role
 from maillage.availability import queries as availability
+from maillage.directory import queries as directory
 from maillage.home import queries
 from maillage.home.enums import ACTS, READS
 from maillage.kernel import instance, journal
@@ -45,7 +46,9 @@ def start(request):
 
 @page(Access.SIGNED_IN)
 def seats(request):
-    return render_page(request, "home/seats.html", {"seats": accounts.seats_of(request.user)})
+    held = list(accounts.seats_of(request.user))
+    works_for = directory.structures_of_seats(held, timezone.localdate())
+    return render_page(request, "home/seats.html", {"seats": held, "works_for": works_for})
 
 
 @page(Permission.HOME)
@@ -59,6 +62,7 @@ def cpts_home(request):
     today = timezone.localdate()
     context = {
         "population": territory.population_of(request.cpts, today),
+        "works_for": directory.structures_of_seats([request.actor.seat], today),
         "follow": None,
         "professionals": [],
     }
