@@ -1,5 +1,6 @@
 """The national search: misspelt names, numbers, filters; its tables, which follow the records."""
 
+import itertools
 import random
 from importlib import import_module
 
@@ -119,6 +120,16 @@ def test_exact_partial_and_near_are_told_apart(cpts, people):
     assert not found(cpts, "coquelicot").is_near
     assert not found(cpts, "coquel").is_near
     assert found(cpts, "coquelico eloize").is_near
+
+
+def test_the_many_words_of_a_piece_do_not_hide_the_one_heard(cpts, people):
+    rows = [
+        professional_row(number, family_name=f"Drio{a}{b}", given_name="Alix")
+        for number, (a, b) in enumerate(itertools.product("abcdefghij", "klmnopqr"), 500)
+    ]
+    rows.append(professional_row(999, family_name="Drieau", given_name="Basile"))
+    actions.record_professionals(by=SYSTEM, rows=rows)
+    assert names(found(cpts, "drio basile")) == ["Basile Drieau"]
 
 
 def test_profession_and_commune_narrow(cpts, people):

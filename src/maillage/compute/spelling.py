@@ -25,7 +25,7 @@ LONG = 16  # letters of a sound that make its keys: what comes after is read, no
 _GROUPS = (
     *(("ph", "f"), ("sch", "$"), ("ch", "$"), ("sh", "$"), ("h", ""), ("eau", "o"), ("au", "o")),
     *(("ce", "se"), ("ci", "si"), ("cy", "si"), ("qu", "k"), ("ge", "je"), ("gi", "ji")),
-    *(("gy", "ji"), ("ai", "e"), ("ei", "e"), ("oi", "e"), ("ae", "e"), ("oe", "e")),
+    *(("gy", "ji"), ("ai", "e"), ("ei", "e"), ("ae", "e"), ("oe", "e")),
     *(("en", "an"), ("em", "am")),
 )
 _ALIKE = str.maketrans("cqyzxw", "kkissv")

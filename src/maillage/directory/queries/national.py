@@ -28,7 +28,7 @@ from maillage.territory.models import Commune, Cpts
 
 SHOWN_MAX = 20
 WORDS_MAX = 5  # of those typed: nobody says more of a name
-MEANT_MAX = 60  # words one typed word may stand for
+MEANT_MAX = 60  # words one typed word may stand for, and as many it may begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,10 @@ def _meant(words: list[str]) -> list[dict[str, int]]:
         names = sorted(set().union(*(under.get(key, ()) for key in asked[word])))
         found = spelling.costs(word, names).tolist()
         best = sorted(pair for pair in zip(found, names, strict=True) if pair[0] < spelling.NEVER)
-        meant.append({name: cost for cost, name in best[:MEANT_MAX]})
+        # Apart: the many words a short piece begins never push out the one that sounds the same.
+        pieces = [pair for pair in best if pair[0] == spelling.PARTIAL][:MEANT_MAX]
+        whole = [pair for pair in best if pair[0] != spelling.PARTIAL][:MEANT_MAX]
+        meant.append({name: cost for cost, name in sorted(pieces + whole)})
     return meant
 
 
