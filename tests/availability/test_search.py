@@ -7,6 +7,7 @@ import pytest
 from diary import MONDAY, Diary, wall
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -31,7 +32,7 @@ from maillage.directory.enums import PlaceRow
 from maillage.directory.models import Professional
 from maillage.territory import queries as territory
 from maillage.territory.models import Commune, TravelSource, TravelTime
-from people import actor_as, make_commune
+from people import actor_as, make_commune, sign_in
 
 # (insee, name, longitude, latitude): two near each other, one further, one whose centre is unknown.
 PLACES = (
@@ -228,6 +229,44 @@ def test_a_free_slot_lasts_until_after_it_begins(cpts, communes, clock):
     diary.open(wall(MONDAY, 9), wall(MONDAY, 10))
     with pytest.raises(IntegrityError, match="free_slot_until_after_start"), transaction.atomic():
         FreeSlot.objects.update(until_at=wall(MONDAY, 8))
+
+
+def test_the_page_of_the_desk(client, cpts, communes, clock):
+    sign_in(client, cpts, Role.DISPATCHER)
+    diary = make_diary(cpts, insee=SALORNAY)
+    diary.show_to_desk()
+    diary.open(wall(MONDAY, 9), wall(MONDAY, 10), slot_minutes=30)
+    url = reverse("availability:free", kwargs={"cpts": cpts.slug})
+    assert client.get(url).status_code == 200  # nothing asked, no commune in the perimeter
+    page = client.get(url, {"profession": "10", "commune": CLUNY, "minutes": "20"})
+    text = page.content.decode()
+    assert "aujourd'hui 9\u00a0h\u00a000" in text.replace("&#39;", "'")
+    assert "Salornay" in text and "estimation à vol d'oiseau" in text.replace("&#39;", "'")
+    fragment = client.get(
+        url, {"commune": CLUNY, "minutes": "5"}, headers={"HX-Request": "true"}
+    ).content.decode()
+    assert "Aucun créneau libre" in fragment and "<html" not in fragment
+    for wrong in ({"commune": "00000"}, {"commune": CLUNY, "minutes": "900"}):
+        assert "créneau" in client.get(url, wrong).content.decode()
+
+
+def test_the_page_costs_the_same_however_many_it_shows(client, cpts, communes, clock):
+    sign_in(client, cpts, Role.DISPATCHER)
+    diary = make_diary(cpts)
+    diary.show_to_desk()
+    diary.open(wall(MONDAY, 9), wall(MONDAY, 10))
+    url = reverse("availability:free", kwargs={"cpts": cpts.slug})
+
+    def cost():
+        territory.forget_trips()
+        with CaptureQueriesContext(connection) as seen:
+            client.get(url, {"profession": "10", "commune": CLUNY, "minutes": "20"})
+        return len(seen)
+
+    cost()
+    few = cost()
+    diary.period(ends_minute=18 * 60)
+    assert cost() == few <= 12
 
 
 # Whatever the acts

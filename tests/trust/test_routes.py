@@ -18,7 +18,14 @@ from maillage.accounts.models import Seat, User
 from maillage.accounts.rules import SYSTEM, SeatActor
 from maillage.availability import models as availability
 from maillage.demo.actions import build_demo
-from maillage.directory.models import Delegation, Locum, Professional
+from maillage.directory.actions import add_contact, add_member, add_structure
+from maillage.directory.models import (
+    Delegation,
+    Locum,
+    Professional,
+    Structure,
+    StructureKind,
+)
 from maillage.residents.actions import record_resident
 from maillage.residents.models import Resident
 from maillage.snp import actions as snp
@@ -56,8 +63,11 @@ LISTS = {
     "directory:add": {C},
     "directory:create": {C},
     "directory:delegations": {P, S},
+    "directory:structures": INSIDE,
+    "directory:structure_add": {C},
     "residents:search": {D},
     "residents:create": {D},
+    "availability:free": {D},
     "availability:week": {P, S},
     "availability:weeks": {P, S},
     "availability:visibility": {P, S},
@@ -69,6 +79,13 @@ LISTS = {
     "snp:new": {D},
     "snp:by_phone": {D},
     "snp:follow": {C},
+    "snp:numbers": {C, D, B, T, R},
+    "snp:numbers_file": {C, D, B, T, R},
+    "snp:numbers_rows": {C, D},
+    "snp:shift": {D},
+    "snp:day": {C, D},
+    "snp:absences": {D},
+    "snp:reorient_all": {D},
     "snp:settings": {A, C},
     "snp:signs_settings": {A, C},
 }
@@ -85,11 +102,27 @@ OBJECTS = {
     "directory:end_delegation": ("delegation", {P, S}, {P, S}),
     "directory:name_locum": ("professional", INSIDE, {C, P, S}),
     "directory:end_locum": ("locum", INSIDE, {C, P, S}),
+    "directory:structure": ("structure", INSIDE, INSIDE),
+    "directory:structure_note": ("structure", INSIDE, {C}),
+    "directory:structure_remove": ("structure", INSIDE, {C}),
+    "directory:structure_return": ("structure", INSIDE, {C}),
+    "directory:contact_add": ("structure", INSIDE, {C}),
+    "directory:member_add": ("structure", INSIDE, {C}),
+    "directory:contact_change": ("contact", INSIDE, {C}),
+    "directory:contact_check": ("contact", INSIDE, {C}),
+    "directory:contact_end": ("contact", INSIDE, {C}),
+    "directory:member_end": ("member", INSIDE, {C}),
     "residents:detail": ("resident", {D}, {D}),
     "residents:edit": ("resident", {D}, {D}),
     "snp:story": ("care_request", {C, D, P}, {D}),
     "snp:take": ("care_request", {C, D, P}, {D}),
     "snp:propose": ("care_request", {C, D, P}, {D}),
+    "snp:call": ("care_request", {C, D, P}, {D}),
+    "snp:merge": ("care_request", {C, D, P}, {D}),
+    "snp:unmerge": ("care_request", {C, D, P}, {D}),
+    "snp:reorient_one": ("care_request", {C, D, P}, {D}),
+    "snp:why": ("care_request", {C, D, P}, {C, D}),
+    "snp:replay": ("care_request", {C, D, P}, {C, D}),
     "snp:agreement": ("care_request", {C, D, P}, {D}),
     "snp:name": ("care_request", {C, D, P}, {D}),
     "snp:signs": ("care_request", {C, D, P}, {D}),
@@ -101,6 +134,9 @@ OBJECTS = {
     "snp:proposal": ("proposal", {D, P}, {P}),
     "snp:answer": ("proposal", {D, P}, {P}),
     "snp:withdraw": ("proposal", {D, P}, {D}),
+    "snp:counter": ("proposal", {D, P}, {D, P}),
+    "snp:counter_take": ("proposal", {D, P}, {D}),
+    "snp:counter_decline": ("proposal", {D, P}, {D}),
     "snp:voice": ("proposal", {D, P}, {D}),
     "availability:period_end": ("period", {P, S}, {P, S}),
     "availability:opening_close": ("opening", {P, S}, {P, S}),
@@ -219,6 +255,23 @@ class Story:
                 from_on=now.date(),
                 until_on=now.date() + dt.timedelta(days=7),
             )
+            structure, _ = Structure.objects.get_or_create(
+                finess="719900015",
+                defaults={
+                    "name": "Hôpital fictif",
+                    "kind": StructureKind.objects.order_by("pk").first()
+                    or StructureKind.objects.create(code="355", label="Hôpital"),
+                    "commune": commune,
+                    "source": "essai",
+                    "vintage": now.date(),
+                },
+            )
+            record = add_structure(by=SYSTEM, cpts=cpts, structure=structure)
+            found["structure"] = record
+            found["contact"] = add_contact(
+                by=SYSTEM, record=record, service="Accueil", phone="0353019900"
+            )
+            found["member"] = add_member(by=SYSTEM, record=record, seat=seat)
             if cpts == self.own:
                 found["delegation"], _ = Delegation.objects.get_or_create(
                     professional=professional, secretary=secretary, from_on=now.date()

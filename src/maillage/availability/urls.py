@@ -4,6 +4,7 @@ from maillage.availability import views
 
 app_name = "availability"
 urlpatterns = [
+    path("c/<slug:cpts>/creneaux/", views.free_slots, name="free"),
     path("c/<slug:cpts>/disponibilites/", views.week, name="week"),
     path("c/<slug:cpts>/disponibilites/semaines/", views.weeks, name="weeks"),
     path("c/<slug:cpts>/disponibilites/visibilite/", views.visibility, name="visibility"),

@@ -93,7 +93,9 @@ class Entry:
 
 NAVIGATION = (
     ("Tableau", "snp:board", "layout-dashboard", Permission.SNP_DESK),
+    ("Créneaux", "availability:free", "clock", Permission.SNP_DESK),
     ("Suivi", "snp:follow", "chart-bar", Permission.SNP_COUNTS),
+    ("Chiffres", "snp:numbers", "target-arrow", Permission.SNP_NUMBERS),
     ("Ma journée", "home:cpts", "stethoscope", Permission.PROPOSAL_ANSWER),
     ("Disponibilités", "availability:week", "calendar-week", Permission.AVAILABILITY_EDIT),
     ("Habitants", "residents:search", "users", Permission.RESIDENT_DESK),

@@ -8,6 +8,7 @@ from maillage.availability.forms.diary import (
     QuickForm,
     VisibilityForm,
 )
+from maillage.availability.forms.free import FreeSlotForm
 from maillage.availability.forms.week_text import (
     Misread,
     format_week,
@@ -19,6 +20,7 @@ from maillage.availability.forms.weeks import WeeksForm, next_monday
 __all__ = [
     "AbsenceForm",
     "EndForm",
+    "FreeSlotForm",
     "Misread",
     "OpeningForm",
     "PeriodForm",

@@ -45,6 +45,7 @@ from maillage.availability.queries.quick import (
 from maillage.availability.queries.search import (
     FreeSlotLine,
     FreeSlots,
+    communes_to_search,
     free_slots_near,
 )
 from maillage.availability.queries.slots import (
@@ -74,6 +75,7 @@ __all__ = [
     "Sheet",
     "agenda",
     "asking_of",
+    "communes_to_search",
     "computed_slots",
     "cptss_of",
     "day_off",

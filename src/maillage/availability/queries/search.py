@@ -24,6 +24,7 @@ from django.db.models import (
     When,
 )
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from maillage.availability.enums import LIVE
 from maillage.availability.models import (
@@ -38,7 +39,7 @@ from maillage.availability.models import (
 )
 from maillage.territory import queries as territory
 from maillage.territory.enums import zone_of
-from maillage.territory.models import Commune, Cpts
+from maillage.territory.models import Commune, Cpts, CptsCommune
 
 EVERYBODY = Q(for_public=True) | Q(for_pro=True)
 SHOWN = 50
@@ -85,6 +86,13 @@ def shelved(slots: QuerySet[Slot], now: dt.datetime) -> list[Shelved]:
 
 
 # What a desk finds
+
+
+def communes_to_search(cpts: Cpts, asked: str) -> list[Commune]:
+    """Around which communes a desk may look: its own, by name, and the one asked for if there is."""
+    today = timezone.localdate()
+    own = Q(pk__in=CptsCommune.objects.filter(cpts=cpts).in_force(today).values("commune"))
+    return list(Commune.objects.filter(own | Q(pk=asked)).only("pk", "name"))
 
 
 @dataclass(frozen=True, slots=True)

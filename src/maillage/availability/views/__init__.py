@@ -11,6 +11,7 @@ from maillage.availability.views.diary import (
     visibility,
     week,
 )
+from maillage.availability.views.free import free_slots
 from maillage.availability.views.weeks import weeks
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "close_opening",
     "end_absence",
     "end_period",
+    "free_slots",
     "open_once",
     "quick",
     "visibility",
