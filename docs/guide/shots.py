@@ -124,6 +124,10 @@ class Tour:
         shoot(page, "suivi")
         self.go(page, "snp/reglages/")
         shoot(page, "reglages")
+        self.go(page, "structures/")
+        page.get_by_role("link", name="Centre hospitalier Jean Bouveri", exact=True).click()
+        page.get_by_role("heading", name=re.compile("Bouveri")).wait_for()
+        shoot(page, "structure")
         self.go(page, "territoire/")
         shoot(page, "territoire")
 

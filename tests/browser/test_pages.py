@@ -12,8 +12,12 @@ PAGES = {
         *("snp/", "snp/nouvelle/", "annuaire/", "annuaire/?q=coqelico", "habitants/"),
         *("habitants/nouveau/", "territoire/", "territoire/71306/", "snp/10/fil/"),
         *("snp/10/annuler/", "snp/10/signes/", "snp/10/accord/"),
+        *("structures/", "structures/?q=ehpad", "structures/1/"),
     ],
-    "Nour Coordination": ["", "snp/suivi/", "snp/reglages/", "annuaire/ajouter/"],
+    "Nour Coordination": [
+        *("", "snp/suivi/", "snp/reglages/", "annuaire/ajouter/", "structures/1/"),
+        *("structures/ajouter/", "structures/ajouter/?q=zzz", "contacts/1/"),
+    ],
     "Ariane Administration": ["", "roles/", "envois/"],
     "Alix Coquelicot": ["", "disponibilites/", "disponibilites/visibilite/", "delegations/"],
     "Célestin Secrétariat": ["", "disponibilites/", "disponibilites/semaines/", "delegations/"],

@@ -74,7 +74,7 @@ ROLES = (
 
 # Real establishments of the main territory (FINESS, open data of 8 January 2021): number, legal
 # entity, name, category, commune. What the CPTS knows of them, below, is made up.
-STRUCTURES_SOURCE = "FINESS, extraction du 8 janvier 2021"
+STRUCTURES_SOURCE = "FINESS, données ouvertes"
 STRUCTURES = (
     ("710978313", "710976705", "Centre hospitalier Jean Bouveri", "355", "71306"),
     ("710781154", "570010181", "Hôtel-Dieu du Creusot", "365", "71153"),
