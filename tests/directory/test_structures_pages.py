@@ -120,8 +120,8 @@ def test_the_coordinator_adds_one_from_the_national_list(client, cpts):
     client.get(page)  # what was just done is told once
     assert "Maison de santé fictive" not in client.get(page).text
     assert client.post(page, {"structure": "719900007"}).status_code == 409
-    assert client.post(page, {"structure": "000000000"}).status_code == 404
-    assert client.post(page, {}).status_code == 404
+    assert client.post(page, {"structure": "000000000"}).status_code == 409
+    assert client.post(page, {}).status_code == 409
 
 
 def test_the_coordinator_keeps_contacts(client, cpts, record):

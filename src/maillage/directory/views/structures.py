@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import redirect
 from django.utils import timezone
 
 from maillage.directory import actions, queries, rules
@@ -64,7 +64,9 @@ def structure_add(request):
     """Take a structure of the national list into that of the CPTS."""
     if request.method == "POST":
         wanted = request.POST.get("structure", "")[:9]
-        structure = get_object_or_404(Structure.objects.visible_to(request.actor), pk=wanted)
+        structure = Structure.objects.visible_to(request.actor).filter(pk=wanted).first()
+        if structure is None:
+            raise actions.StructureRefused("Choisissez une structure de la liste nationale.")
         record = actions.add_structure(by=request.actor, cpts=request.cpts, structure=structure)
         messages.success(request, f"{structure} est dans la liste de la CPTS.")
         return _to_sheet(request, record.pk)
