@@ -166,6 +166,20 @@ def test_a_place_taken_stays_in_its_slot_when_the_new_week_offers_it(shown, desk
     assert same.count() == 1  # not offered a second time
 
 
+def test_a_place_taken_comes_back_into_the_week_that_offers_it_again(shown, desk, cpts):
+    shown.period()
+    slot = shown.slots.get(starts_at=wall(NEXT, 9))
+    actions.take_place(by=desk, cpts=cpts, slot=slot)
+    set_week(shown, "ma 9-10")
+    slot.refresh_from_db()
+    assert slot.closed_at is not None
+    set_week(shown, "lu 8-10")
+    slot.refresh_from_db()
+    assert slot.closed_at is None
+    same = Slot.objects.filter(professional=shown.professional, starts_at=slot.starts_at)
+    assert same.count() == 1
+
+
 @pytest.mark.parametrize("text", ["-", "ma 9-12", "lu 9-12 dom", "lu 9h10-12", "lu 9-12 /15"])
 def test_a_place_taken_is_never_lost(shown, desk, cpts, text):
     Professional.objects.filter(pk=shown.professional.pk).update(does_home=True)

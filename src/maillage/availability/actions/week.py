@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from maillage.availability import queries
@@ -12,7 +13,7 @@ from maillage.availability.actions.opening import BadOpening
 from maillage.availability.actions.slots import refresh_slots
 from maillage.availability.actions.visibility import cpts_ids_of, usual_flags
 from maillage.availability.enums import LIVE
-from maillage.availability.models import Slot, WeeklyPeriod
+from maillage.availability.models import Booking, Slot, WeeklyPeriod
 from maillage.availability.queries import SaidPeriod, WeekPlan
 from maillage.availability.rules import can_edit_availability
 from maillage.directory.models import Professional
@@ -42,7 +43,7 @@ def set_week(
         raise BadOpening(plan.refusal)
     if not plan.is_change:
         return plan
-    held = _held_slots(plan, from_on)
+    held = _held_slots(professional, plan, from_on)
     WeeklyPeriod.objects.filter(pk__in=[each.pk for each in plan.ended]).update(
         until_on=from_on - dt.timedelta(days=1)
     )
@@ -66,13 +67,24 @@ def set_week(
     return plan
 
 
-def _held_slots(plan: WeekPlan, from_on: dt.date) -> list[tuple[Slot, dt.date, int]]:
-    """Open slots of the periods replaced in which somebody holds a place, with their wall time."""
-    slots = Slot.objects.filter(
-        period__in=[each.pk for each in plan.replaced], closed_at=None, bookings__state__in=LIVE
-    ).distinct()
+def _held_slots(
+    professional: Professional, plan: WeekPlan, from_on: dt.date
+) -> list[tuple[Slot, dt.date, int]]:
+    """Slots in which somebody holds a place and that no rule would offer, with their wall time.
+
+    Those of the periods replaced, and those a former week left closed. Locked first, then looked
+    at: a place taken meanwhile is seen.
+    """
+    replaced = [each.pk for each in plan.replaced]
+    slots = professional.slots.filter(
+        Q(period__in=replaced) | Q(closed_at__isnull=False),
+        opening=None,
+        ends_at__gt=timezone.now(),
+    )
+    locked = list(slots.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True))
+    held = Booking.objects.filter(slot__in=locked, state__in=LIVE).values("slot")
     found = []
-    for slot in slots.select_related("place__commune"):
+    for slot in Slot.objects.filter(pk__in=held).select_related("place__commune"):
         start = timezone.localtime(slot.starts_at, slot.place.commune.zone)
         if start.date() >= from_on:
             found.append((slot, start.date(), start.hour * 60 + start.minute))
