@@ -1,8 +1,16 @@
-from maillage.directory.models import CptsProfessional, ProfessionalAccount
+from django.utils import timezone
+
+from maillage.directory.models import (
+    CptsProfessional,
+    Locum,
+    Professional,
+    ProfessionalAccount,
+)
 from maillage.kernel.permissions import Actor, Permission
 from maillage.snp.enums import ProposalState
-from maillage.snp.models import CareRequest, Proposal
+from maillage.snp.models import Agreement, CareRequest, Proposal
 from maillage.territory.models import Cpts
+from maillage.territory.rules import is_technical
 
 
 def can_dispatch(actor: Actor, cpts: Cpts | int) -> bool:
@@ -10,30 +18,67 @@ def can_dispatch(actor: Actor, cpts: Cpts | int) -> bool:
     return actor.may(Permission.SNP_DESK, cpts)
 
 
+def can_see_rows(actor: Actor, cpts: Cpts | int) -> bool:
+    """The requests behind a number, without identity: the desk and the coordination. Others read
+    published numbers."""
+    return actor.may(Permission.SNP_DESK, cpts) or actor.may(Permission.SNP_COUNTS, cpts)
+
+
 def can_set_desk(actor: Actor, cpts: Cpts | int) -> bool:
     return actor.may(Permission.SNP_SETTINGS, cpts)
 
 
 def is_asked(actor: Actor, proposal: Proposal) -> bool:
-    """The professional the proposal was made to, signed in (their account is that record)."""
+    """The professional the proposal was made to, or their locum while they replace, signed in."""
     return (
         actor.may(Permission.PROPOSAL_ANSWER, proposal.cpts_id)
-        and ProfessionalAccount.objects.filter(
-            user=actor.user_id, professional=proposal.professional_id, ended_on=None
-        ).exists()
+        and Proposal.objects.filter(pk=proposal.pk)
+        .asked_of(actor.user_id, timezone.localdate())
+        .exists()
     )
+
+
+def locum_of_link(actor: Actor, proposal: Proposal) -> int | None:
+    """The locum (a professional) this link was sent to; 0 when to the professional asked; None when
+    it is another proposal's."""
+    target, _, locum = getattr(actor, "target", "").partition("+")
+    if (actor.cpts_id, target) != (proposal.cpts_id, f"proposal:{proposal.pk}"):
+        return None
+    return int(locum or 0)
+
+
+def _can_answer_by_link(actor: Actor, proposal: Proposal) -> bool:
+    """A link lives for days: whoever left the directory, or no longer replaces, stops answering by it."""
+    locum = locum_of_link(actor, proposal)
+    if locum is None:
+        return False
+    if locum:
+        now = Locum.objects.in_force(timezone.localdate())
+        if not now.filter(replaced=proposal.professional_id, locum=locum).exists():
+            return False
+    if proposal.agreement_id is not None:  # a neighbour's, for as long as the agreement lasts
+        return Agreement.objects.in_force(timezone.now()).filter(pk=proposal.agreement_id).exists()
+    return CptsProfessional.objects.filter(
+        cpts=proposal.cpts_id, professional=proposal.professional_id, left_on=None
+    ).exists()
 
 
 def can_answer(actor: Actor, proposal: Proposal) -> bool:
     """Whoever was asked, by link or signed in; the desk for an answer given by voice."""
     if actor.kind == "link":
-        # A link lives for days: whoever left the directory meanwhile no longer answers by it.
-        return (actor.cpts_id, actor.target) == (proposal.cpts_id, f"proposal:{proposal.pk}") and (
-            CptsProfessional.objects.filter(
-                cpts=proposal.cpts_id, professional=proposal.professional_id, left_on=None
-            ).exists()
-        )
+        return _can_answer_by_link(actor, proposal)
     return is_asked(actor, proposal) or can_dispatch(actor, proposal.cpts_id)
+
+
+def answers_as_locum(actor: Actor, proposal: Proposal) -> int | None:
+    """Who answers for the professional asked, when it is not themselves nor the desk for them."""
+    if actor.kind == "link":
+        return locum_of_link(actor, proposal) or None
+    if not is_asked(actor, proposal):
+        return None
+    mine = ProfessionalAccount.objects.filter(user=actor.user_id, ended_on=None)
+    own = mine.values_list("professional", flat=True).first()
+    return own if own != proposal.professional_id else None
 
 
 def can_see_reason(actor: Actor, proposal: Proposal) -> bool:
@@ -52,3 +97,20 @@ def can_record_outcome(actor: Actor, care_request: CareRequest) -> bool:
         return True
     accepted = care_request.proposals.filter(state=ProposalState.ACCEPTED).first()
     return accepted is not None and is_asked(actor, accepted)
+
+
+def can_end_ring_member(actor: Actor, cpts: Cpts | int, professional: Professional | int) -> bool:
+    """Whoever sets the desk; the professional, who leaves."""
+    if can_set_desk(actor, cpts):
+        return True
+    return (
+        actor.may(Permission.PROPOSAL_ANSWER, cpts)
+        and ProfessionalAccount.objects.filter(
+            user=actor.user_id, professional=professional, ended_on=None
+        ).exists()
+    )
+
+
+def can_record_fee(actor: Actor) -> bool:
+    """The rule of the SNP fee is national: no CPTS changes it."""
+    return is_technical(actor)

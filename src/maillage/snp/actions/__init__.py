@@ -1,5 +1,12 @@
 """The verbs of unscheduled care, by moment: desk, intake, orientation, follow."""
 
+from maillage.snp.actions.absence import reorient_absent
+from maillage.snp.actions.agreements import (
+    BadAgreement,
+    propose_agreement,
+    sign_agreement,
+    withdraw_agreement,
+)
 from maillage.snp.actions.circles import (
     DeskCannotClose,
     close_desk,
@@ -7,7 +14,15 @@ from maillage.snp.actions.circles import (
     watch,
     widen,
 )
+from maillage.snp.actions.counter import (
+    BadHour,
+    counter_offer,
+    decline_counter,
+    expire_counter,
+    take_counter,
+)
 from maillage.snp.actions.desk import BadSettings, set_desk, validate_red_flags
+from maillage.snp.actions.fees import BadFee, record_fee
 from maillage.snp.actions.follow import (
     ask_outcome,
     cancel,
@@ -21,6 +36,7 @@ from maillage.snp.actions.intake import (
     FormUsed,
     Intake,
     OutOfHours,
+    SameCall,
     SignsNotValidated,
     check_signs,
     create_care_request,
@@ -29,6 +45,7 @@ from maillage.snp.actions.intake import (
     take_case,
 )
 from maillage.snp.actions.life import Incomplete, NoOwner, TooLate
+from maillage.snp.actions.merge import merge, unmerge
 from maillage.snp.actions.orientation import (
     EnoughProposals,
     NotSuitable,
@@ -39,8 +56,45 @@ from maillage.snp.actions.orientation import (
     reorient,
     withdraw_proposal,
 )
+from maillage.snp.actions.rings import (
+    BadRing,
+    add_to_ring,
+    close_ring,
+    create_ring,
+    end_ring_member,
+    rename_ring,
+)
+from maillage.snp.actions.roster import BadOnCall, end_on_call, set_on_call
+from maillage.snp.actions.work import hand_over_shift, note_call, send_day_summary
 
 __all__ = [
+    "BadAgreement",
+    "BadOnCall",
+    "end_on_call",
+    "propose_agreement",
+    "set_on_call",
+    "sign_agreement",
+    "withdraw_agreement",
+    "BadFee",
+    "BadRing",
+    "add_to_ring",
+    "close_ring",
+    "create_ring",
+    "end_ring_member",
+    "record_fee",
+    "rename_ring",
+    "BadHour",
+    "SameCall",
+    "counter_offer",
+    "decline_counter",
+    "expire_counter",
+    "hand_over_shift",
+    "merge",
+    "note_call",
+    "reorient_absent",
+    "send_day_summary",
+    "take_counter",
+    "unmerge",
     "DeskCannotClose",
     "NoOwner",
     "close_desk",

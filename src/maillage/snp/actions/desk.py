@@ -11,6 +11,7 @@ from maillage.availability.enums import HORIZON_DAYS
 from maillage.kernel import journal, pulse
 from maillage.kernel.errors import DomainError, NotAllowed
 from maillage.kernel.permissions import Actor
+from maillage.snp.enums import HoursKind
 from maillage.snp.models import DeskHours, DeskSettings, RedFlag, RedFlagList
 from maillage.snp.rules import can_set_desk
 from maillage.territory.models import Cpts
@@ -31,21 +32,25 @@ def set_desk(
     values: Mapping[str, Any],
     hours: Iterable[tuple[int, int, int]],
     source: str,
+    pdsa_hours: Iterable[tuple[int, int, int]] = (),
     valid_from: dt.datetime | None = None,
 ) -> DeskSettings:
     """Set how the desk works from `valid_from` (now by default).
 
-    `values` are the columns of DeskSettings; `hours` are (weekday, opens, closes) in minutes of the
-    wall clock. Raises NotAllowed, BadSettings.
+    `values` are the columns of DeskSettings; `hours` of the desk and `pdsa_hours` are (weekday, 7 for
+    a public holiday, opens, closes) in minutes of the wall clock. Raises NotAllowed, BadSettings.
     """
     if not can_set_desk(by, cpts):
         raise NotAllowed(
             "Seuls le coordinateur et l'administrateur changent les réglages de la régulation."
         )
-    hours = sorted(hours)
-    for (day, _, closes), (next_day, opens, _) in zip(hours, hours[1:], strict=False):
-        if day == next_day and opens < closes:
-            raise BadSettings("Deux plages d'ouverture de la régulation se chevauchent.")
+    spans = {HoursKind.DESK: sorted(hours), HoursKind.PDSA: sorted(pdsa_hours)}
+    for kind, found in spans.items():
+        for (day, _, closes), (next_day, opens, _) in zip(found, found[1:], strict=False):
+            if day == next_day and opens < closes:
+                raise BadSettings(f"Deux plages se chevauchent ({kind.label}).")
+    if values.get("out_of_hours_number") and not values.get("out_of_hours_source"):
+        raise BadSettings("Indiquez la source du numéro hors des heures.")
     if not 1 <= values["search_hours"] <= SEARCH_HOURS_MAX:
         raise BadSettings(
             f"Un créneau se cherche dans les {SEARCH_HOURS_MAX} heures au plus "
@@ -61,9 +66,15 @@ def set_desk(
     settings.save()
     DeskHours.objects.bulk_create(
         DeskHours(
-            cpts=cpts, settings=settings, weekday=day, opens_minute=opens, closes_minute=closes
+            cpts=cpts,
+            settings=settings,
+            kind=kind,
+            weekday=day,
+            opens_minute=opens,
+            closes_minute=closes,
         )
-        for day, opens, closes in hours
+        for kind, found in spans.items()
+        for day, opens, closes in found
     )
     journal.record("snp.desk_set", settings, by=by, cpts=cpts)
     pulse.bump(cpts.pk)

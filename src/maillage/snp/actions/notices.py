@@ -1,6 +1,8 @@
 """What leaves the platform about a request: never a name, a reason or a profession to a phone."""
 
+import datetime as dt
 from collections.abc import Iterable
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
@@ -10,16 +12,37 @@ from django.utils import timezone
 from maillage.accounts.actions import queue_notice
 from maillage.accounts.enums import Channel, Role
 from maillage.accounts.models import Seat
+from maillage.accounts.rules import SYSTEM
+from maillage.availability.queries import quiet_until
+from maillage.directory.models import Professional
+from maillage.directory.queries import locum_of
 from maillage.kernel.identifiers import is_mobile
 from maillage.kernel.permissions import Actor
-from maillage.snp.models import CareRequest, DeskClosing, Proposal
-from maillage.snp.queries import appointment_text, proposal_link
+from maillage.kernel.words import full_date
+from maillage.snp.models import Agreement, CareRequest, DeskClosing, Proposal, ShiftHandOver
+from maillage.snp.queries import appointment_text, proposal_link, when_text
+from maillage.snp.queries.clock import day_key
 from maillage.snp.queries.ladder import active_seats
+from maillage.territory.models import Cpts
 
 
-def _to_professional(proposal: Proposal, key: str, subject: str, body: str, *, by: Actor) -> bool:
-    """By SMS to a professional mobile, else by mail; False when neither is known."""
-    professional = proposal.professional
+def _whom(proposal: Proposal) -> Professional:
+    """Whoever answers today for the professional asked: their locum, else themselves."""
+    today = timezone.localdate(timezone=ZoneInfo(proposal.cpts.zone))
+    return locum_of(proposal.professional, today) or proposal.professional
+
+
+def _link(proposal: Proposal) -> str:
+    who = _whom(proposal).pk
+    return proposal_link(proposal, locum=0 if who == proposal.professional_id else who)
+
+
+def _to_professional(
+    proposal: Proposal, key: str, subject: str, body: str, *, by: Actor, waits: bool = True
+) -> bool:
+    """By SMS to a professional mobile, else by mail; False when neither is known. In their quiet
+    hours it waits until they end, but for a question: nobody is asked then."""
+    professional = _whom(proposal)
     if is_mobile(professional.phone):
         channel, recipient = Channel.SMS, professional.phone
     elif professional.email:
@@ -34,19 +57,21 @@ def _to_professional(proposal: Proposal, key: str, subject: str, body: str, *, b
         key=f"proposal:{proposal.pk}:{key}",
         subject=subject,
         body=body,
+        not_before=quiet_until(professional, timezone.now()) if waits else None,
     )
     return True
 
 
 def tell_asked(proposal: Proposal, *, by: Actor) -> bool:
     """Whether anything could be sent: if not, somebody has to call."""
-    link = proposal_link(proposal)
+    link = _link(proposal)
     body = f"{proposal.cpts} : une demande vous attend.\n{link}"
-    return _to_professional(proposal, "asked", "Une demande vous attend", body, by=by)
+    subject = "Une demande vous attend"
+    return _to_professional(proposal, "asked", subject, body, by=by, waits=False)
 
 
 def tell_booked(proposal: Proposal, *, by: Actor) -> None:
-    link = proposal_link(proposal)
+    link = _link(proposal)
     body = f"{proposal.cpts} : un créneau que vous avez ouvert vient d'être réservé.\n{link}"
     _to_professional(proposal, "booked", "Un créneau réservé", body, by=by)
 
@@ -56,6 +81,17 @@ def tell_withdrawn(proposal: Proposal, *, by: Actor) -> None:
         f"{proposal.cpts} : une demande qui vous attendait a été retirée. Votre créneau est libre."
     )
     _to_professional(proposal, "withdrawn", "Une demande retirée", body, by=by)
+
+
+def tell_counter_taken(proposal: Proposal, *, by: Actor) -> None:
+    link = _link(proposal)
+    body = f"{proposal.cpts} : l'autre heure que vous avez proposée est retenue.\n{link}"
+    _to_professional(proposal, "counter-taken", "Votre heure est retenue", body, by=by)
+
+
+def tell_counter_over(proposal: Proposal, *, by: Actor) -> None:
+    body = f"{proposal.cpts} : l'autre heure que vous avez proposée n'est pas retenue. Merci."
+    _to_professional(proposal, "counter-over", "Votre heure n'est pas retenue", body, by=by)
 
 
 def may_get_sms(phone: str) -> bool:
@@ -76,6 +112,21 @@ def queue_patient_sms(
         key=f"request:{care_request.pk}:patient:{proposal.pk}:{attempt}",
         subject="",
         body=appointment_text(proposal),
+    )
+
+
+@transaction.atomic
+def queue_cancelled_sms(*, by: Actor, care_request: CareRequest, proposal: Proposal) -> None:
+    """The appointment is off, somebody will call: no name, no profession, no reason."""
+    queue_notice(
+        by=by,
+        cpts=care_request.cpts,
+        channel=Channel.SMS,
+        recipient=care_request.phone,
+        key=f"request:{care_request.pk}:off:{proposal.pk}",
+        subject="",
+        body=f"Votre rendez-vous {when_text(proposal.booking.slot)} est annulé ; "
+        "la CPTS vous rappelle.",
     )
 
 
@@ -118,6 +169,35 @@ def tell_escalated(care_request: CareRequest, text: str, key: str, *, by: Actor)
     _to_seats(care_request, told, key, text, by=by)
 
 
+def tell_shift(shift: ShiftHandOver, *, by: Actor) -> None:
+    """Whoever takes the requests of a person who leaves the desk."""
+    path = reverse("snp:board", kwargs={"cpts": shift.cpts.slug})
+    queue_notice(
+        by=by,
+        cpts=shift.cpts,
+        channel=Channel.MAIL,
+        recipient=shift.to_seat.user.email,
+        key=f"shift:{shift.pk}",
+        subject="Relève de la régulation",
+        body=f"{shift.cpts} : vous répondez de {shift.requests} demande(s) de plus, transmises par "
+        f"{shift.from_seat.user}.\n{settings.SITE_URL}{path}",
+    )
+
+
+def tell_day(cpts: Cpts, seat: Seat, day: dt.date, text: str, *, by: Actor) -> None:
+    """The day in counts, to a coordinator."""
+    path = reverse("snp:day", kwargs={"cpts": cpts.slug})
+    queue_notice(
+        by=by,
+        cpts=cpts,
+        channel=Channel.MAIL,
+        recipient=seat.user.email,
+        key=f"{day_key(cpts, day)}{seat.pk}",
+        subject=f"Soins non programmés, {full_date(day)}",
+        body=f"{cpts}\n{text}\n{settings.SITE_URL}{path}?date={day.isoformat()}",
+    )
+
+
 def tell_closing(closing: DeskClosing, *, by: Actor) -> None:
     """Whoever answers while the desk is closed."""
     path = reverse("snp:board", kwargs={"cpts": closing.cpts.slug})
@@ -131,3 +211,27 @@ def tell_closing(closing: DeskClosing, *, by: Actor) -> None:
         body=f"{closing.cpts} : la régulation est fermée et vous répondez de "
         f"{closing.requests} demande(s) ouverte(s).\n{settings.SITE_URL}{path}",
     )
+
+
+AGREEMENT_TEXTS = {
+    "proposed": "vous propose un accord de soins non programmés. Lisez-le, puis signez ou refusez.",
+    "signed": "a signé l'accord de soins non programmés : il est en service.",
+    "withdrawn": "a dénoncé l'accord de soins non programmés : il ne sert plus.",
+}
+
+
+def tell_agreement(agreement: Agreement, action: str, *, to: Cpts) -> None:
+    """The coordinators of the other side, else its administrators."""
+    sender = agreement.partner_of(to.pk)
+    path = reverse("snp:agreements", kwargs={"cpts": to.slug})
+    seats = active_seats(to, timezone.now()).select_related("user")
+    for seat in seats.filter(role=Role.COORDINATOR) or seats.filter(role=Role.ADMINISTRATOR):
+        queue_notice(
+            by=SYSTEM,
+            cpts=to,
+            channel=Channel.MAIL,
+            recipient=seat.user.email,
+            key=f"agreement:{agreement.pk}:{action}:{seat.pk}",
+            subject="Accord entre CPTS voisines",
+            body=f"{sender} {AGREEMENT_TEXTS[action]}\n{settings.SITE_URL}{path}",
+        )

@@ -2,9 +2,15 @@
 
 from django import forms
 
+from maillage.directory.enums import Profession
 from maillage.kernel.fields import DateField
 from maillage.kernel.words import WEEKDAYS
+from maillage.snp.enums import HOLIDAY
 from maillage.snp.models import DeskSettings
+
+MOMENT = {"type": "datetime-local"}
+
+DAYS = (*WEEKDAYS, "férié")  # 7: a public holiday
 
 
 class DeskForm(forms.ModelForm):
@@ -13,7 +19,17 @@ class DeskForm(forms.ModelForm):
     hours = forms.CharField(
         label="Heures d'ouverture",
         widget=forms.Textarea(attrs={"rows": 7}),
-        help_text="Une plage par ligne : « lundi 8:00-20:00 ».",
+        help_text="Une plage par ligne : « lundi 8:00-20:00 ». Un jour férié : « férié 9:00-12:00 ».",
+    )
+    pdsa_hours = forms.CharField(
+        label="Heures de la permanence des soins (PDSA)",
+        widget=forms.Textarea(attrs={"rows": 7}),
+        required=False,
+        help_text="Quand la permanence des soins prend le relais, dimanches et jours fériés compris.",
+    )
+    summary_minute = forms.TimeField(
+        label="Bilan du jour envoyé à",
+        widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
     )
 
     class Meta:
@@ -32,10 +48,31 @@ class DeskForm(forms.ModelForm):
             "load_minutes",
             "commune_population_min",
             "outcome_after_minutes",
+            "first_deadline_hours",
+            "second_deadline_hours",
+            "warn_minutes",
+            "usual_doctor_circle_minutes",
+            "ring_circle_minutes",
+            "cpts_circle_minutes",
+            "neighbours_circle_minutes",
+            "duty_circle_minutes",
+            "remind_minutes",
+            "escalate_minutes",
+            "double_hours",
+            "small_cell_min",
+            "out_of_hours_number",
+            "out_of_hours_source",
         ]
 
     def clean_hours(self):
         return parse_hours(self.cleaned_data["hours"])
+
+    def clean_pdsa_hours(self):
+        return parse_hours(self.cleaned_data["pdsa_hours"])
+
+    def clean_summary_minute(self):
+        at = self.cleaned_data["summary_minute"]
+        return at.hour * 60 + at.minute
 
 
 class RedFlagForm(forms.Form):
@@ -50,7 +87,7 @@ class RedFlagForm(forms.Form):
 
 def write_hours(hours) -> str:
     return "\n".join(
-        f"{WEEKDAYS[h.weekday]} {h.opens_minute // 60}:{h.opens_minute % 60:02}"
+        f"{DAYS[h.weekday]} {h.opens_minute // 60}:{h.opens_minute % 60:02}"
         f"-{h.closes_minute // 60}:{h.closes_minute % 60:02}"
         for h in hours
     )
@@ -64,7 +101,7 @@ def parse_hours(text: str) -> list[tuple[int, int, int]]:
         if not words:
             continue
         try:
-            day = WEEKDAYS.index(words[0])
+            day = DAYS.index(words[0])
             opens, closes = (_minute(each) for each in words[1].split("-"))
         except (ValueError, IndexError):
             raise forms.ValidationError(f"Ligne {number} : écrivez « lundi 8:00-20:00 ».") from None
@@ -80,3 +117,57 @@ def _minute(text: str) -> int:
     if not 0 <= minute <= 1440 or int(minutes or 0) > 59:
         raise ValueError(text)
     return minute
+
+
+class OnCallForm(forms.Form):
+    """Who is on call, from when to when."""
+
+    seat = forms.ModelChoiceField(
+        label="Qui", queryset=None, error_messages={"required": "Choisissez la personne."}
+    )
+    starts_at = forms.DateTimeField(label="Du", widget=forms.DateTimeInput(attrs=MOMENT))
+    ends_at = forms.DateTimeField(label="Au", widget=forms.DateTimeInput(attrs=MOMENT))
+
+    def __init__(self, *args, seats, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["seat"].queryset = seats
+
+
+class AgreementProposalForm(forms.Form):
+    """With whom, for which professions, at which hours, and what is shared."""
+
+    other = forms.ModelChoiceField(
+        label="CPTS voisine", queryset=None, error_messages={"required": "Choisissez la CPTS."}
+    )
+    professions = forms.MultipleChoiceField(
+        label="Professions",
+        choices=Profession.choices,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Choisissez au moins une profession."},
+    )
+    hours = forms.CharField(
+        label="Heures",
+        widget=forms.Textarea(attrs={"rows": 3}),
+        required=False,
+        help_text="Une plage par ligne : « samedi 8:00-12:00 ». Vide : à toute heure.",
+    )
+    until_on = DateField(label="Jusqu'au (facultatif)", required=False)
+    shares_phone = forms.BooleanField(
+        label="La régulation voisine voit le téléphone du professionnel", required=False
+    )
+    shares_age = forms.BooleanField(
+        label="Le professionnel voit la tranche d'âge du patient", required=False, initial=True
+    )
+    shares_commune = forms.BooleanField(
+        label="Le professionnel voit la commune du patient", required=False
+    )
+
+    def __init__(self, *args, others, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["other"].queryset = others
+
+    def clean_hours(self):
+        found = parse_hours(self.cleaned_data["hours"])
+        if any(day == HOLIDAY for day, _, _ in found):
+            raise forms.ValidationError("Un accord se dit par jour de la semaine.")
+        return found

@@ -104,6 +104,8 @@ class CareRequestForm(SignsForm):
         label="J'ai lu la consigne à l'appelant : en dehors des heures, c'est le 15 (ou le 112).",
         required=False,
     )
+    # The button « c'est une autre demande », once the likely doubles were shown.
+    double_checked = forms.BooleanField(required=False, widget=forms.HiddenInput)
     phone = PhoneField()
     commune = forms.ChoiceField(
         label="Commune du patient", error_messages={"required": "Choisissez la commune."}
@@ -132,6 +134,18 @@ class CareRequestForm(SignsForm):
     channel = forms.ChoiceField(
         label="Qui appelle", choices=Channel.choices, initial=Channel.PATIENT
     )
+    # Ticked beforehand, shown and counted only when the 15 / SAS calls: never guessed elsewhere.
+    sas_regulated = forms.BooleanField(
+        label="Demandée par le médecin régulateur du SAS",
+        required=False,
+        initial=True,
+        help_text="La majoration SNP du médecin en dépend. Décochez sans régulation médicale.",
+    )
+    ring = forms.ChoiceField(
+        label="Cercle à solliciter d'abord",
+        required=False,
+        help_text="De la profession demandée. Sans cercle : toute la CPTS.",
+    )
     caller_name = forms.CharField(label="Nom de l'appelant", max_length=80, required=False)
     sms_allowed = forms.BooleanField(
         label="Le numéro est celui du patient, ou l'appelant accepte un SMS", required=False
@@ -156,8 +170,11 @@ class CareRequestForm(SignsForm):
     resident = forms.ChoiceField(label="Déjà connu ?", required=False, widget=forms.RadioSelect)
     usual_doctor = forms.ChoiceField(label="Médecin traitant", required=False)
 
-    def __init__(self, *args, communes, doctors, doubles=(), **kwargs):
+    def __init__(self, *args, communes, doctors, doubles=(), rings=(), **kwargs):
         super().__init__(*args, **kwargs)
+        self.fields["ring"].choices = [("", "Aucun"), *rings]
+        if not rings:
+            del self.fields["ring"]
         self.fields["commune"].choices = [("", "Choisir…"), *communes]
         self.fields["usual_doctor"].choices = [("", "Inconnu ou hors annuaire"), *doctors]
         set_doubles(self.fields, doubles)
@@ -174,6 +191,8 @@ class CareRequestForm(SignsForm):
             ):
                 if not data.get(name):
                     self.add_error(name, sentence)
+        if data.get("channel") != Channel.SAS:
+            data["sas_regulated"] = False
         if (data.get("given_name") or data.get("birth_date")) and not data.get("family_name"):
             self.add_error("family_name", "Indiquez le nom, ou laissez la demande anonyme.")
         return data

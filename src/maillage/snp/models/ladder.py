@@ -115,6 +115,16 @@ class RingMember(OfCpts):
         return f"{self.professional_id} dans {self.ring_id}"
 
 
+class OnCallQuerySet(models.QuerySet):
+    def visible_to(self, actor):
+        """Whoever sets the desk, and the desk."""
+        if actor.may(Permission.SNP_SETTINGS, actor.cpts_id) or actor.may(
+            Permission.SNP_DESK, actor.cpts_id
+        ):
+            return self.filter(cpts=actor.cpts_id)
+        return self.none()
+
+
 class OnCall(OfCpts):
     """Who answers for the desk's requests between two instants: the roster outside desk hours, and
     the person reached when no circle answered."""
@@ -124,7 +134,7 @@ class OnCall(OfCpts):
     ends_at = models.DateTimeField("au")
     set_by = models.ForeignKey(Seat, null=True, on_delete=models.PROTECT, related_name="+")
 
-    objects = scoped(models.QuerySet)
+    objects = scoped(OnCallQuerySet)
 
     class Meta:
         ordering = ["starts_at", "pk"]

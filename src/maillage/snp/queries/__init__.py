@@ -1,5 +1,6 @@
 """Reads of unscheduled care: the desk's settings, who can answer, the board, the words of a slot."""
 
+from maillage.snp.queries.asked import ASKED_DAYS, asked_of, memberships_of
 from maillage.snp.queries.board import (
     Board,
     board_of,
@@ -13,14 +14,20 @@ from maillage.snp.queries.board import (
 from maillage.snp.queries.clock import (
     cptss_with_open_requests,
     due_circles,
+    due_counters,
     due_proposals,
+    due_summaries,
     due_watches,
     orphans,
     silent_outcomes,
     under_absence,
 )
 from maillage.snp.queries.desk import desk_text, red_flags, settings_of
+from maillage.snp.queries.doubles import Said, likely_doubles, merge_choices
+from maillage.snp.queries.fairness import fairness_of
+from maillage.snp.queries.fees import FeeWeek, fee_in_force, fees, near_ceiling, week_of
 from maillage.snp.queries.hours import desk_is_open, is_pdsa
+from maillage.snp.queries.ladder import standby
 from maillage.snp.queries.pool import wanted_kinds
 from maillage.snp.queries.ranking import (
     Candidate,
@@ -29,17 +36,48 @@ from maillage.snp.queries.ranking import (
     matching_for,
     shortlist_of,
 )
+from maillage.snp.queries.rings import members_of, ring_candidates, ring_choices, rings_of
+from maillage.snp.queries.roster import (
+    agreements_page,
+    closings_of,
+    on_call_candidates,
+    roster_of,
+)
 from maillage.snp.queries.words import (
     appointment_text,
     proposal_link,
     proposal_token,
     read_token,
     slot_text,
+    when_text,
 )
 
 __all__ = [
+    "agreements_page",
+    "closings_of",
+    "on_call_candidates",
+    "roster_of",
+    "standby",
+    "ASKED_DAYS",
+    "FeeWeek",
+    "asked_of",
+    "fairness_of",
+    "fee_in_force",
+    "fees",
+    "members_of",
+    "memberships_of",
+    "near_ceiling",
+    "ring_candidates",
+    "ring_choices",
+    "rings_of",
+    "week_of",
+    "Said",
+    "likely_doubles",
+    "merge_choices",
     "cptss_with_open_requests",
     "due_circles",
+    "due_counters",
+    "due_summaries",
     "due_watches",
     "is_pdsa",
     "orphans",
@@ -69,4 +107,5 @@ __all__ = [
     "slot_text",
     "to_do_for",
     "wanted_kinds",
+    "when_text",
 ]

@@ -24,6 +24,7 @@ from maillage.snp.enums import (
     Reason,
 )
 from maillage.snp.models import CareRequest, CareRequestEvent, DeskSettings, Proposal
+from maillage.snp.models.proposal import replacing
 from maillage.snp.queries.desk import settings_of
 from maillage.snp.queries.ladder import SEARCHING, Deadline, deadlines, pressing_deadline
 from maillage.snp.queries.ranking import Matching, matching_for
@@ -85,6 +86,7 @@ class Board:
     history: list[CareRequestEvent] = field(default_factory=list)
     matching: Matching | None = None
     awaited: int = 0
+    countered: list[Proposal] = field(default_factory=list)
     settings: DeskSettings | None = None
 
     @property
@@ -122,12 +124,14 @@ def _found(cpts: Cpts) -> list[dict]:
 
 
 def _proposals(cpts: Cpts, care_requests: list[int]) -> dict[int, list]:
-    """By request: what waits, what was accepted, what was refused."""
+    """By request: what waits, what was accepted, what was refused, other hours proposed."""
     away = Booking.objects.under_absence().filter(pk=OuterRef("booking"))
     by_request = defaultdict(list)
     for proposal in (
         Proposal.objects.filter(
-            cpts=cpts, care_request__in=care_requests, state__in=[*LIVE, ProposalState.REFUSED]
+            cpts=cpts,
+            care_request__in=care_requests,
+            state__in=[*LIVE, ProposalState.REFUSED, ProposalState.COUNTERED],
         )
         .annotate(is_away=Exists(away))
         .select_related("professional", "booking__slot__place__commune")
@@ -145,8 +149,8 @@ def _row(row: dict, proposals: list[Proposal], settings: DeskSettings, now: dt.d
         alert = "À transmettre au 15 : reprise à confirmer"
     elif any(p.is_away and p.state == ProposalState.ACCEPTED for p in proposals):
         alert = AWAY
-    elif not alert and row["to_tell"]:
-        alert = f"À dire au patient : {row['to_tell']}"
+    elif row["to_tell"]:
+        alert = " ; ".join(filter(None, [f"À dire au patient : {row['to_tell']}", alert]))
     waited = (now - row["received_at"]).total_seconds() / 60
     waiting = status in (S.NEW, S.PROPOSED)
     pressing = pressing_deadline(
@@ -239,6 +243,7 @@ def board_of(cpts: Cpts, *, selected: int | None, now: dt.datetime | None = None
         history=history(current),
         matching=matching,
         awaited=sent if sent >= settings.live_proposals_max else 0,
+        countered=[p for p in proposals[current.pk] if p.state == ProposalState.COUNTERED],
         settings=settings,
     )
 
@@ -311,16 +316,17 @@ def follow_up(cpts: Cpts, *, now: dt.datetime, days: int = 7) -> dict:
 
 
 def to_do_for(professional: Professional, cpts: Cpts, *, now: dt.datetime) -> list[Proposal]:
-    """What waits for a professional: proposals to answer, then what they accepted, soonest first."""
+    """What waits for a professional, and for whom they replace: proposals to answer, then what was
+    accepted, soonest first."""
     return list(
         Proposal.objects.filter(
+            Q(professional=professional) | Q(replacing([professional.pk], timezone.localdate(now))),
             Q(state=ProposalState.SENT)
             | Q(
                 state=ProposalState.ACCEPTED,
                 care_request__status__in=[S.ACCEPTED, S.INFORMED],
             ),
             cpts=cpts,
-            professional=professional,
         )
         .select_related(
             *("care_request__commune", "care_request__resident", "booking__slot__place__commune"),

@@ -32,6 +32,16 @@ def slot_text(slot: Slot) -> str:
     return f"{day(slot.starts_at, zone)}, {hours}"
 
 
+def when_text(slot: Slot) -> str:
+    """ "de 14 h 20", "de demain, 14 h 20", "du lun. 23 nov., 14 h 20"."""
+    zone = slot.place.commune.zone
+    hours = hours_text(slot.starts_at, slot.ends_at, slot.is_window, zone)
+    on = day(slot.starts_at, zone)
+    if on == "aujourd'hui":
+        return f"d'aujourd'hui, {hours}" if slot.is_window else f"de {hours}"
+    return f"de {on}, {hours}" if on in ("demain", "hier") else f"du {on}, {hours}"
+
+
 def appointment_text(proposal: Proposal) -> str:
     """What an SMS to the patient says: day, hour, street address. Nothing else."""
     slot = proposal.booking.slot
@@ -46,18 +56,21 @@ def appointment_text(proposal: Proposal) -> str:
     return f"Rendez-vous {on}, {hours}, {address}."
 
 
-def proposal_token(proposal: Proposal) -> str:
-    return signing.dumps([proposal.cpts_id, proposal.pk], salt=SALT, compress=False)
+def proposal_token(proposal: Proposal, locum: int = 0) -> str:
+    """Of a link to one proposal; `locum`: the professional it is sent to in place of the one asked."""
+    said = [proposal.cpts_id, proposal.pk, *([locum] if locum else [])]
+    return signing.dumps(said, salt=SALT, compress=False)
 
 
-def proposal_link(proposal: Proposal) -> str:
-    return settings.SITE_URL + reverse("snp:link", kwargs={"token": proposal_token(proposal)})
+def proposal_link(proposal: Proposal, locum: int = 0) -> str:
+    token = proposal_token(proposal, locum)
+    return settings.SITE_URL + reverse("snp:link", kwargs={"token": token})
 
 
-def read_token(token: str) -> tuple[int, int] | None:
-    """(cpts id, proposal id) of a link that is ours and has not expired, else None."""
+def read_token(token: str) -> tuple[int, int, int] | None:
+    """(cpts id, proposal id, locum or 0) of a link that is ours and has not expired, else None."""
     try:
-        cpts_id, proposal_id = signing.loads(token, salt=SALT, max_age=LINK_LASTS)
+        cpts_id, proposal_id, *locum = signing.loads(token, salt=SALT, max_age=LINK_LASTS)
+        return cpts_id, proposal_id, *(locum or [0])
     except (signing.BadSignature, ValueError, TypeError):
         return None
-    return cpts_id, proposal_id

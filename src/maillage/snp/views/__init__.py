@@ -1,6 +1,7 @@
 """Pages of unscheduled care: the desk's, the professional's, the coordinator's."""
 
 from maillage.snp.views.answering import answer, link, proposal, voice
+from maillage.snp.views.countering import counter, counter_decline, counter_take
 from maillage.snp.views.desk import board, propose, story, take, widen, withdraw
 from maillage.snp.views.following import (
     agreement,
@@ -14,9 +15,59 @@ from maillage.snp.views.following import (
     signs,
 )
 from maillage.snp.views.intake import new
+from maillage.snp.views.looking import replay, why
+from maillage.snp.views.merging import merge, unmerge
+from maillage.snp.views.numbers import numbers, numbers_file, numbers_rows
+from maillage.snp.views.professional import asked, fairness, pause, preferences
+from maillage.snp.views.rings import (
+    fees,
+    ring,
+    ring_close,
+    ring_member_end,
+    ring_rename,
+    rings,
+)
+from maillage.snp.views.roster import (
+    agreement_sign,
+    agreement_withdraw,
+    agreements,
+    close_desk,
+    roster,
+    roster_end,
+)
 from maillage.snp.views.steering import follow, settings, signs_settings
+from maillage.snp.views.work import absences, call, day, reorient_all, reorient_one, shift
 
 __all__ = [
+    "agreement_sign",
+    "agreement_withdraw",
+    "agreements",
+    "close_desk",
+    "roster",
+    "roster_end",
+    "asked",
+    "fairness",
+    "fees",
+    "pause",
+    "preferences",
+    "ring",
+    "ring_close",
+    "ring_member_end",
+    "ring_rename",
+    "rings",
+    "absences",
+    "call",
+    "counter",
+    "counter_decline",
+    "counter_take",
+    "day",
+    "merge",
+    "reorient_all",
+    "reorient_one",
+    "replay",
+    "shift",
+    "unmerge",
+    "why",
     "agreement",
     "answer",
     "board",
@@ -28,6 +79,9 @@ __all__ = [
     "link",
     "name_patient",
     "new",
+    "numbers",
+    "numbers_file",
+    "numbers_rows",
     "outcome",
     "proposal",
     "propose",

@@ -18,7 +18,8 @@ from maillage.snp import actions, queries
 from maillage.snp.enums import AgeBand, CareRequestStatus, ProposalState, Reason
 from maillage.snp.forms import RefusalForm
 from maillage.snp.models import Proposal
-from maillage.snp.rules import can_see_identity, can_see_reason
+from maillage.snp.rules import can_answer, can_see_identity, can_see_reason
+from maillage.snp.views.countering import HOUR_SAID, counter_form, offer_hour
 from maillage.snp.views.desk import on_board
 from maillage.territory import queries as territory
 from maillage.territory.models import Cpts
@@ -61,13 +62,20 @@ NOTED = ("Acceptation notée : prévenez le patient.", "Refus noté : cherchez u
 
 
 def respond(request, proposal: Proposal, actor, said: tuple[str, str] = THANKS) -> None:
-    """Accept or refuse, from a form with a button named `answer`."""
+    """Accept, refuse or say another hour, from a form with a button named `answer`."""
     if request.POST.get("answer") == "accept":
         say(
             request,
             lambda: actions.accept_proposal(by=actor, proposal=proposal),
             said[0],
         )
+        return
+    if request.POST.get("answer") == "counter":
+        hour = offer_hour(request, proposal, actor)
+        if hour is None:
+            messages.success(request, HOUR_SAID)
+        for errors in hour.errors.values() if hour else ():
+            messages.error(request, " ".join(errors))
         return
     form = RefusalForm(request.POST)
     if not form.is_valid():
@@ -98,8 +106,11 @@ def link(request, token):
             proposal = fetch(ids[1])
         except Proposal.DoesNotExist:
             raise Http404 from None
+        locum = f"+{ids[2]}" if ids[2] else ""
+        actor = LinkActor(cpts_id=cpts.pk, target=f"proposal:{proposal.pk}{locum}")
+        if locum and not can_answer(actor, proposal):
+            return render_page(request, "snp/link_dead.html", status=410)  # no longer replaces
         if request.method == "POST":
-            actor = LinkActor(cpts_id=cpts.pk, target=f"proposal:{proposal.pk}")
             respond(request, proposal, actor)
             return redirect("snp:link", token=token)
         return render_page(
@@ -110,6 +121,7 @@ def link(request, token):
                 "cpts_name": cpts.name,
                 "words": words(proposal, with_commune=is_large(proposal)),
                 "form": RefusalForm(),
+                "counter": counter_form(proposal),
                 "waits": waits(proposal),
                 "login_url": reverse("snp:proposal", kwargs={"cpts": cpts.slug, "pk": proposal.pk}),
                 "token": token,
@@ -159,6 +171,7 @@ def proposal(request, proposal):
             else "",
             "identity": open_identity,
             "form": RefusalForm(),
+            "counter": counter_form(proposal),
             "waits": waits(proposal),
             "accepted": accepted,
             "asks_outcome": accepted

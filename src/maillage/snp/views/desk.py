@@ -18,6 +18,8 @@ from maillage.snp.enums import (
     OPEN,
     AgeBand,
     AgreementGiver,
+    CallResult,
+    CallTo,
     CareRequestStatus,
     Circle,
     OwnerReason,
@@ -26,6 +28,7 @@ from maillage.snp.enums import (
     RefusalReason,
 )
 from maillage.snp.models import CareRequest, DeskSettings, Proposal
+from maillage.snp.queries.counter import counter_text
 from maillage.snp.queries.ladder import SEARCHING, circles_open, deadlines_of
 
 PURPOSE = "régulation SNP"
@@ -108,12 +111,20 @@ def board_context(request, found: queries.Board, drawn) -> dict:
         "where": where(current, found.settings) if current else {},
         "can": allowed(current) if current else {},
         "proposals": [offered(proposal) for proposal in found.proposals],
+        "countered": [(each, counter_text(each)) for each in found.countered],
+        "calls_to": CallTo.choices,
+        "call_results": CallResult.choices,
         "refusals": RefusalReason.choices,
         "givers": AgreementGiver.choices,
         "history": found.history,
         "matching": found.matching,
         "awaited": found.awaited,
         "ranked": ranked,
+        "fee_notes": queries.near_ceiling(
+            current, [each.professional_id for each in ranked], timezone.now()
+        )
+        if ranked
+        else {},
         "left_out": found.matching.left_out_groups if found.matching else (),
         "kinds": dict(CareKind.choices),
         "professions": dict(Profession.choices),
@@ -178,6 +189,9 @@ def allowed(care_request: CareRequest) -> dict[str, bool]:
         "reorient": status in (S.PROPOSED, S.ACCEPTED, S.INFORMED, S.MISSED),
         "cancel": is_open,
         "signs": is_open,
+        "call": care_request.closed_at is None or bool(care_request.to_tell),
+        "merge": is_open,
+        "unmerge": status == S.MERGED,
         "confirm": status == S.HANDED_OVER and care_request.closed_at is None,
     }
 

@@ -19,6 +19,8 @@ from maillage.residents import queries as residents
 from maillage.residents.models import Resident
 from maillage.snp import actions, queries
 from maillage.snp.forms import NONE_OF_THESE, CareRequestForm
+from maillage.snp.models import Ring
+from maillage.snp.queries.ladder import standby
 from maillage.snp.views.desk import PURPOSE, on_board
 from maillage.territory import queries as territory
 from maillage.territory.models import Commune
@@ -26,7 +28,7 @@ from maillage.territory.models import Commune
 FORM_FIELDS = (
     *("form_key", "phone", "out_of_hours_seen", "channel", "profession", "reason", "note"),
     *("age_band", "caller_name", "sms_allowed", "can_travel", "kind", "agreement_from"),
-    *("family_name", "given_name", "birth_date"),
+    *("family_name", "given_name", "birth_date", "double_checked", "sas_regulated"),
 )
 
 
@@ -46,6 +48,7 @@ def intake_form(request, flags, doubles) -> CareRequestForm:
         communes=sorted(set(communes), key=lambda pair: fold(pair[1])),
         doctors=doctors,
         doubles=doubles,
+        rings=queries.ring_choices(request.cpts),
     )
 
 
@@ -54,7 +57,7 @@ def new(request):
     flags = queries.red_flags(request.cpts)
     settings = queries.settings_of(request.cpts)
     is_open = queries.desk_is_open(request.cpts)
-    doubles = []
+    doubles, calls = [], []
     if request.method == "POST":
         given = {name: request.POST.get(name, "") for name in ("phone", "commune")}
         doubles = likely_doubles(request, **given)
@@ -68,7 +71,10 @@ def new(request):
         except NotAllowed:
             raise
         except DomainError as error:
-            form.add_error(None, str(error))
+            if isinstance(error, actions.SameCall):
+                calls = error.doubles
+            else:
+                form.add_error(None, str(error))
             if isinstance(error, actions.FormUsed):
                 form.data = form.data.copy()
                 form.data["form_key"] = str(uuid.uuid4())
@@ -78,7 +84,7 @@ def new(request):
         "snp.new",
         by=request.actor,
         cpts=request.cpts,
-        residents=[each.pk for each in doubles],
+        residents=[each.pk for each in doubles] + [each.resident_id for each in calls],
         purpose=PURPOSE,
     )
     return render_page(
@@ -89,8 +95,12 @@ def new(request):
             "flags": flags,
             "desk_is_open": is_open,
             "desk_hours": queries.desk_text(settings),
+            "is_pdsa": not is_open and queries.is_pdsa(request.cpts),
+            "out_of_hours": settings,
+            "standby": None if is_open else standby(request.cpts, timezone.now()),
             "doubles": doubles,
             "ask_doubles": bool(doubles),
+            "calls": calls,
         },
         status=422 if request.method == "POST" else 200,
     )
@@ -133,6 +143,9 @@ def intake_of(request, form: CareRequestForm) -> actions.Intake:
         doctor = get_object_or_404(
             Professional.objects.visible_to(request.actor), pk=data["usual_doctor"]
         )
+    ring = None
+    if data.get("ring"):
+        ring = get_object_or_404(Ring.objects.visible_to(request.actor), pk=data["ring"])
     commune = next(
         row.commune
         for row in territory.perimeter(request.cpts, timezone.localdate())
@@ -144,5 +157,6 @@ def intake_of(request, form: CareRequestForm) -> actions.Intake:
         resident=resident,
         is_sure="resident" in request.POST,
         usual_doctor=doctor,
+        ring=ring,
         **{name: data[name] for name in FORM_FIELDS},
     )

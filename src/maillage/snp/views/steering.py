@@ -1,5 +1,7 @@
 """The coordinator's side: counts without identity, and the dated settings."""
 
+import datetime as dt
+
 from django.contrib import messages
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -8,6 +10,7 @@ from maillage.kernel.errors import DomainError, NotAllowed
 from maillage.kernel.pages import page, render_page
 from maillage.kernel.permissions import Permission
 from maillage.snp import actions, queries
+from maillage.snp.enums import HoursKind
 from maillage.snp.forms import DeskForm, RedFlagForm, write_hours
 from maillage.snp.gateway import proposed_settings
 from maillage.snp.models import DeskSettings, RedFlagList
@@ -24,12 +27,23 @@ def _desk_initial(cpts) -> dict:
     current = DeskSettings.objects.filter(cpts=cpts).in_force(timezone.now()).first()
     if current is None:
         proposed = proposed_settings()
-        return proposed.values | {"hours": proposed.hours, "source": ""}
-    names = DeskForm.Meta.fields
-    return {name: getattr(current, name) for name in names} | {
-        "hours": write_hours(current.hours.all()),
+        return proposed.values | {
+            "hours": proposed.hours,
+            "pdsa_hours": proposed.pdsa_hours,
+            "summary_minute": _at(proposed.values["summary_minute"]),
+            "source": "",
+        }
+    hours = list(current.hours.all())
+    return {name: getattr(current, name) for name in DeskForm.Meta.fields} | {
+        "hours": write_hours(each for each in hours if each.kind == HoursKind.DESK),
+        "pdsa_hours": write_hours(each for each in hours if each.kind == HoursKind.PDSA),
+        "summary_minute": _at(current.summary_minute),
         "source": "",
     }
+
+
+def _at(minute: int) -> dt.time:
+    return dt.time(minute // 60, minute % 60)
 
 
 def _page(request, desk_form, flag_form, status=200):
@@ -58,13 +72,15 @@ def _flag_form(request, data=None):
 def settings(request):
     form = DeskForm(request.POST or None, initial=_desk_initial(request.cpts))
     if request.method == "POST" and form.is_valid():
-        values = {k: v for k, v in form.cleaned_data.items() if k not in {"hours", "source"}}
+        apart = {"hours", "pdsa_hours", "source"}
+        values = {k: v for k, v in form.cleaned_data.items() if k not in apart}
         try:
             actions.set_desk(
                 by=request.actor,
                 cpts=request.cpts,
                 values=values,
                 hours=form.cleaned_data["hours"],
+                pdsa_hours=form.cleaned_data["pdsa_hours"],
                 source=form.cleaned_data["source"],
             )
         except NotAllowed:
