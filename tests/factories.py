@@ -63,8 +63,8 @@ VALUES = {
     "cpts_circle_minutes": 30,
     "neighbours_circle_minutes": 30,
     "duty_circle_minutes": 30,
-    "remind_minutes": 15,
-    "escalate_minutes": 30,
+    "remind_minutes": 30,
+    "escalate_minutes": 60,
     "double_hours": 72,
     "small_cell_min": 11,
     "summary_minute": 1170,
@@ -186,13 +186,15 @@ def professional_actor(cpts: Cpts, professional: Professional) -> SeatActor:
 
 
 def make_intake(**said) -> snp.Intake:
-    """What a call says: an adult with a fever in Montceau, unless told otherwise."""
+    """What a call says: an adult with a fever in Montceau, another call than those before, unless
+    told otherwise."""
     usual = {
         "form_key": f"essai-{next(_forms)}",
         "phone": "06 39 98 00 01",
         "commune": Commune.objects.get(pk=said.pop("insee", MONTCEAU)),
         "reason": "fever",
         "age_band": "16-69",
+        "double_checked": True,
     }
     return snp.Intake(**usual | said)
 

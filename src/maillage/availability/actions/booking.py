@@ -25,7 +25,13 @@ class SlotClosed(DomainError):
 
 
 def _claim(
-    *, by: Actor, cpts: Cpts, slot: Slot, state: str, held_until: dt.datetime | None
+    *,
+    by: Actor,
+    cpts: Cpts,
+    slot: Slot,
+    state: str,
+    held_until: dt.datetime | None,
+    lent_by: Cpts | None,
 ) -> Booking:
     if not can_book(by, cpts):
         raise NotAllowed("Votre rôle ne permet pas de réserver un créneau.")
@@ -38,7 +44,10 @@ def _claim(
     )
     now = timezone.now()
     # A free slot whose rule is gone is deleted: whoever still saw it reads the same sentence.
-    if locked is None or not Slot.objects.open(now).given_to(cpts).filter(pk=slot.pk).exists():
+    offered = Slot.objects.open(now).given_to(lent_by or cpts).filter(pk=slot.pk)
+    if lent_by is not None:
+        offered = offered.filter(professional__asking_preferences__for_neighbours=True)
+    if locked is None or not offered.exists():
         raise SlotClosed("Ce créneau n'est plus proposé à votre CPTS. Choisissez-en un autre.")
     used = set(locked.bookings.filter(state__in=LIVE).values_list("place_number", flat=True))
     free = next((n for n in range(1, locked.capacity + 1) if n not in used), None)
@@ -61,23 +70,33 @@ def _claim(
 
 
 @transaction.atomic
-def hold_place(*, by: Actor, cpts: Cpts, slot: Slot, until: dt.datetime) -> Booking:
-    """Keep a place aside until a professional answers. Raises NotAllowed, SlotClosed, SlotFull."""
-    return _claim(by=by, cpts=cpts, slot=slot, state=BookingState.HELD, held_until=until)
+def hold_place(
+    *, by: Actor, cpts: Cpts, slot: Slot, until: dt.datetime, lent_by: Cpts | None = None
+) -> Booking:
+    """Keep a place aside until a professional answers. `lent_by`: the neighbour the slot was given
+    to, when its professional helps neighbours. Raises NotAllowed, SlotClosed, SlotFull."""
+    held = BookingState.HELD
+    return _claim(by=by, cpts=cpts, slot=slot, state=held, held_until=until, lent_by=lent_by)
 
 
 @transaction.atomic
 def take_place(
-    *, by: Actor, cpts: Cpts, slot: Slot | None = None, booking: Booking | None = None
+    *,
+    by: Actor,
+    cpts: Cpts,
+    slot: Slot | None = None,
+    booking: Booking | None = None,
+    lent_by: Cpts | None = None,
 ) -> Booking:
-    """Take a place of `slot`, or the place already held as `booking`.
+    """Take a place of `slot` (`lent_by` as for `hold_place`), or the one already held as `booking`.
 
     Raises NotAllowed, SlotClosed, SlotFull, InvalidTransition.
     """
     if booking is None:
         if slot is None:
             raise ValueError("slot or booking")
-        return _claim(by=by, cpts=cpts, slot=slot, state=BookingState.TAKEN, held_until=None)
+        taken = BookingState.TAKEN
+        return _claim(by=by, cpts=cpts, slot=slot, state=taken, held_until=None, lent_by=lent_by)
     return _move(by=by, booking=booking, state=BookingState.TAKEN)
 
 

@@ -37,7 +37,7 @@ from maillage.snp.enums import (
     ProposalState,
     RefusalReason,
 )
-from maillage.snp.models import CareRequest, DeskSettings, Proposal
+from maillage.snp.models import Agreement, CareRequest, DeskSettings, Proposal
 from maillage.snp.queries import (
     Candidate,
     candidate_for,
@@ -47,7 +47,8 @@ from maillage.snp.queries import (
     wanted_kinds,
 )
 from maillage.snp.queries.ladder import late_hours
-from maillage.snp.rules import can_answer
+from maillage.snp.rules import answers_as_locum, can_answer
+from maillage.territory.models import Cpts
 
 CALL = "Ni mobile ni courriel connus pour {} : appelez."
 
@@ -86,6 +87,16 @@ def planned_start(slot: Slot) -> dt.datetime:
 def _late_text(proposal: Proposal) -> str:
     """A place after a deadline is said late when it is chosen."""
     return f" Après le délai de {proposal.late_hours} h." if proposal.late_hours else ""
+
+
+def _lender(care_request: CareRequest, agreement_id: int | None) -> Cpts | None:
+    """The neighbour that lends the slot, under an agreement."""
+    if agreement_id is None:
+        return None
+    agreement = Agreement.objects.select_related("proposed_by_cpts", "other_cpts").get(
+        pk=agreement_id
+    )
+    return agreement.partner_of(care_request.cpts_id)
 
 
 def _new_proposal(
@@ -135,7 +146,7 @@ def propose(*, by: Actor, care_request: CareRequest, slot: Slot) -> Proposal:
 def _ask(
     by: Actor, care_request: CareRequest, slot: Slot, candidate: Candidate, settings: DeskSettings
 ) -> Proposal:
-    if len(live_proposals(care_request)) >= settings.live_proposals_max:
+    if care_request.proposals.live().count() >= settings.live_proposals_max:
         raise EnoughProposals(
             "Une réponse est déjà attendue. Retirez la proposition en cours avant d'en faire une autre."
         )
@@ -143,7 +154,8 @@ def _ask(
     until = _expiry(slot, settings, now)
     if until <= now:
         raise TooLate("Ce créneau commence maintenant : choisissez-en un autre.")
-    booking = hold_place(by=by, cpts=care_request.cpts, slot=slot, until=until)
+    lent_by = _lender(care_request, candidate.agreement_id)
+    booking = hold_place(by=by, cpts=care_request.cpts, slot=slot, until=until, lent_by=lent_by)
     proposal = _new_proposal(
         care_request,
         slot,
@@ -182,7 +194,8 @@ def _book(
 ) -> Proposal:
     others = live_proposals(care_request)
     lock_slots(slot.pk, *(other.booking.slot_id for other in others))
-    booking = take_place(by=by, cpts=care_request.cpts, slot=slot)
+    lent_by = _lender(care_request, candidate.agreement_id)
+    booking = take_place(by=by, cpts=care_request.cpts, slot=slot, lent_by=lent_by)
     now = timezone.now()
     for other in others:
         end_proposal(other, ProposalState.WITHDRAWN, by=by)
@@ -203,7 +216,7 @@ def _book(
     )
     if care_request.status == CareRequestStatus.NEW:
         move(care_request, CareRequestStatus.PROPOSED)
-    _accepted(care_request, slot, by=by)
+    mark_accepted(care_request, slot, by=by)
     late = _late_text(proposal)
     text = f"Réservée : {candidate.name}, {slot_text(slot)}.{late}"
     tell(care_request, EventKind.BOOKED, text, by=by)
@@ -220,7 +233,7 @@ def _book(
     return proposal
 
 
-def _accepted(care_request: CareRequest, slot: Slot, *, by: Actor) -> None:
+def mark_accepted(care_request: CareRequest, slot: Slot, *, by: Actor) -> None:
     move(care_request, CareRequestStatus.ACCEPTED)
     care_request.inform_state = InformState.TO_INFORM
     care_request.alert = ""
@@ -228,7 +241,21 @@ def _accepted(care_request: CareRequest, slot: Slot, *, by: Actor) -> None:
     save(care_request, by=by)
 
 
-def _lock_both(proposal: Proposal) -> tuple[CareRequest, Proposal]:
+def sign_answer(proposal: Proposal, *, by: Actor) -> None:
+    """When, by whom and by what way it was answered; the locum, when one answers for who was asked."""
+    proposal.answered_at = timezone.now()
+    proposal.answered_by_seat_id = by.seat_id
+    proposal.answered_via = by.kind
+    proposal.locum_id = answers_as_locum(by, proposal)
+
+
+def answered_by(proposal: Proposal) -> str:
+    if proposal.locum_id is None:
+        return str(proposal.professional)
+    return f"{proposal.locum}, qui remplace {proposal.professional}"
+
+
+def lock_both(proposal: Proposal) -> tuple[CareRequest, Proposal]:
     care_request = lock(proposal.care_request)
     proposal = (
         Proposal.objects.select_for_update(of=("self",))
@@ -247,7 +274,7 @@ def accept_proposal(*, by: Actor, proposal: Proposal) -> Proposal:
     """
     if not can_answer(by, proposal):
         raise NotAllowed("Cette proposition ne vous est pas adressée.")
-    care_request, proposal = _lock_both(proposal)
+    care_request, proposal = lock_both(proposal)
     if proposal.state == ProposalState.ACCEPTED:
         return proposal
     _check_still_wanted(care_request, proposal)
@@ -261,17 +288,15 @@ def accept_proposal(*, by: Actor, proposal: Proposal) -> Proposal:
         sentence="Cette proposition n'attend plus de réponse.",
     )
     proposal.state = ProposalState.ACCEPTED
-    proposal.answered_at = timezone.now()
-    proposal.answered_by_seat_id = by.seat_id
-    proposal.answered_via = by.kind
+    sign_answer(proposal, by=by)
     proposal.save()
     for other in others:
         end_proposal(other, ProposalState.WITHDRAWN, by=by)
         tell_withdrawn(other, by=by)
     if care_request.status == CareRequestStatus.NEW:
         move(care_request, CareRequestStatus.PROPOSED)
-    _accepted(care_request, proposal.booking.slot, by=by)
-    text = f"Acceptée par {proposal.professional}, {slot_text(proposal.booking.slot)}."
+    mark_accepted(care_request, proposal.booking.slot, by=by)
+    text = f"Acceptée par {answered_by(proposal)}, {slot_text(proposal.booking.slot)}."
     tell(care_request, EventKind.ACCEPTED, text, by=by)
     journal.record(
         "snp.accepted", care_request, by=by, cpts=care_request.cpts_id, proposal=proposal.pk
@@ -288,7 +313,8 @@ def _taken(care_request: CareRequest, proposal: Proposal, *, by: Actor) -> Booki
     if proposal.booking.state in LIVE:
         return take_place(by=by, cpts=care_request.cpts, booking=proposal.booking)
     try:
-        return take_place(by=by, cpts=care_request.cpts, slot=slot)
+        lent_by = _lender(care_request, proposal.agreement_id)
+        return take_place(by=by, cpts=care_request.cpts, slot=slot, lent_by=lent_by)
     except (SlotFull, SlotClosed):
         raise TooLate(
             "Le délai de réponse est passé et votre créneau n'est plus libre. "
@@ -316,18 +342,16 @@ def refuse_proposal(*, by: Actor, proposal: Proposal, reason: str) -> Proposal:
         raise NotAllowed("Cette proposition ne vous est pas adressée.")
     if reason not in RefusalReason.values:
         raise DomainError("Choisissez une raison dans la liste.")
-    care_request, proposal = _lock_both(proposal)
+    care_request, proposal = lock_both(proposal)
     if proposal.state == ProposalState.REFUSED:
         return proposal
     if proposal.state != ProposalState.SENT:
         raise TooLate("Cette proposition n'attend plus de réponse. Merci.")
     proposal.refusal_reason = reason
-    proposal.answered_at = timezone.now()
-    proposal.answered_by_seat_id = by.seat_id
-    proposal.answered_via = by.kind
+    sign_answer(proposal, by=by)
     end_proposal(proposal, ProposalState.REFUSED, by=by)
     why = RefusalReason(reason).label
-    text = f"Refusée par {proposal.professional} : {why}."
+    text = f"Refusée par {answered_by(proposal)} : {why}."
     back_to_new(care_request, alert=text, by=by)
     tell(care_request, EventKind.REFUSED, text, by=by)
     journal.record(
@@ -346,7 +370,7 @@ def refuse_proposal(*, by: Actor, proposal: Proposal, reason: str) -> Proposal:
 def withdraw_proposal(*, by: Actor, proposal: Proposal) -> Proposal:
     """The desk takes a waiting proposal back; the place is freed. Raises NotAllowed, InvalidTransition."""
     check_desk(by, proposal.care_request)
-    care_request, proposal = _lock_both(proposal)
+    care_request, proposal = lock_both(proposal)
     if proposal.state != ProposalState.SENT:
         raise TooLate("Cette proposition n'attend plus de réponse.")
     end_proposal(proposal, ProposalState.WITHDRAWN, by=by)
@@ -368,7 +392,7 @@ def expire_proposal(*, by: Actor, proposal: Proposal) -> Proposal:
     """
     if by.kind != "system":
         raise NotAllowed("Le délai d'une proposition passe tout seul.")
-    care_request, proposal = _lock_both(proposal)
+    care_request, proposal = lock_both(proposal)
     if proposal.state != ProposalState.SENT or proposal.expires_at > timezone.now():
         return proposal
     end_proposal(proposal, ProposalState.EXPIRED, by=by)

@@ -26,14 +26,18 @@ from maillage.territory.models import Cpts
 
 
 def words(proposal: Proposal, *, with_commune: bool) -> dict:
-    """What may be said of a proposal before log-in: no reason, no identity, no phone."""
+    """What may be said of a proposal before log-in: no reason, no identity, no phone. To a
+    neighbour's professional, only what the agreement shares."""
     care_request, slot = proposal.care_request, proposal.booking.slot
     there = slot.place.commune_id
     route = territory.travel_minutes(care_request.commune, [there])[there]
+    agreement = proposal.agreement
+    with_age = agreement is None or agreement.shares_age
+    with_commune = with_commune and (agreement is None or agreement.shares_commune)
     return {
         "profession": Profession(care_request.profession).label,
         "kind": CareKind(slot.kind).label,
-        "age": AgeBand(care_request.age_band).label,
+        "age": AgeBand(care_request.age_band).label if with_age else "",
         "slot": queries.slot_text(slot),
         "travel": route.text,
         "travel_source": "" if route.same_commune else route.source,
@@ -44,7 +48,7 @@ def words(proposal: Proposal, *, with_commune: bool) -> dict:
 def fetch(proposal_id: int) -> Proposal:
     return Proposal.objects.select_related(
         *("cpts", "care_request__commune", "care_request__resident", "care_request__cpts"),
-        *("professional", "booking__slot__place__commune"),
+        *("professional", "booking__slot__place__commune", "agreement"),
     ).get(pk=proposal_id)
 
 
@@ -123,7 +127,9 @@ def link(request, token):
                 "form": RefusalForm(),
                 "counter": counter_form(proposal),
                 "waits": waits(proposal),
-                "login_url": reverse("snp:proposal", kwargs={"cpts": cpts.slug, "pk": proposal.pk}),
+                "login_url": ""
+                if proposal.agreement_id
+                else reverse("snp:proposal", kwargs={"cpts": cpts.slug, "pk": proposal.pk}),
                 "token": token,
             },
         )
