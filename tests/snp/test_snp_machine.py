@@ -1,6 +1,9 @@
-"""Random histories of two requests over shared slots: what must always hold."""
+"""Random histories of two requests over shared slots: what must always hold, and that no request
+stays without somebody who answers for it, nor without an end or a next call to act."""
 
 import datetime as dt
+import os
+import time
 
 import pytest
 from django.db import DatabaseError, transaction
@@ -18,17 +21,30 @@ from hypothesis.stateful import (
 )
 
 from factories import MONDAY, make_offer, make_request, set_desk
-from maillage.accounts.rules import SYSTEM
+from maillage.accounts.enums import Role
+from maillage.accounts.models import Seat
+from maillage.accounts.rules import SeatActor
 from maillage.availability.enums import LIVE
-from maillage.availability.models import Booking
+from maillage.availability.models import Absence, Booking
 from maillage.kernel.errors import DomainError
-from maillage.snp import actions, queries
-from maillage.snp.actions import life, orientation
-from maillage.snp.enums import OPEN, CancelledBy, InformResult, ProposalState, RefusalReason
-from maillage.snp.models import CareRequest, Proposal
+from maillage.snp import actions
+from maillage.snp.actions import circles, life, orientation
+from maillage.snp.enums import (
+    LADDER,
+    OPEN,
+    CancelledBy,
+    InformResult,
+    ProposalState,
+    RefusalReason,
+)
+from maillage.snp.management.commands.clock import Command
+from maillage.snp.models import CareRequest, OnCall, Proposal
+from maillage.snp.queries.board import on_board
+from people import make_seat
 
+# MAILLAGE_HISTORIES=3000 for the long run of docs/architecture.md.
 QUICK = settings(
-    max_examples=40,
+    max_examples=int(os.environ.get("MAILLAGE_HISTORIES", "60")),
     stateful_step_count=20,
     deadline=None,
     database=None,
@@ -52,15 +68,13 @@ class Desk(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.desk, self.requests, self.slots = self.world
+        self.desk, self.requests, self.slots, self.others = self.world
         self.cpts = self.desk.seat.cpts
+        self.clock = Command()
         self.now = MONDAY
         timezone.now = lambda: self.now
         self.atomic = transaction.atomic()
         self.atomic.__enter__()
-
-    def teardown(self):
-        self.atomic.__exit__(Undo, Undo(), None)
 
     def attempt(self, verb, **given):
         """An expected refusal leaves no trace; anything else is a bug."""
@@ -88,16 +102,75 @@ class Desk(RuleBasedStateMachine):
     def withdraw(self, proposal):
         self.attempt(actions.withdraw_proposal, proposal=proposal)
 
+    def tick(self, **span):
+        """Time passes, and the clock runs as the loop would."""
+        self.now += dt.timedelta(**span)
+        self.clock.asked_at = self.clock.rolled_at = self.clock.beat_at = 0.0
+        self.clock.rolled_at = time.monotonic()  # the horizon is not what is tried here
+        self.clock.tick()
+
     @precondition(lambda self: self.now < MONDAY + dt.timedelta(hours=9))
-    @rule(minutes=st.sampled_from([5, 16, 16, 150]))
+    @rule(minutes=st.sampled_from([5, 16, 16, 31, 150]))
     def wait(self, minutes):
-        self.now += dt.timedelta(minutes=minutes)
-        for found in queries.due_proposals(self.now).values():
-            for proposal in found:
-                self.attempt(actions.expire_proposal, by=SYSTEM, proposal=proposal)
-        for found in queries.silent_outcomes(self.now).values():
-            for care_request in found:
-                self.attempt(actions.ask_outcome, by=SYSTEM, care_request=care_request)
+        self.tick(minutes=minutes)
+
+    @rule(n=which)
+    def widen(self, n):
+        self.attempt(actions.widen, care_request=self.requests[n])
+
+    @rule(n=which, who=st.integers(0, 1))
+    def take(self, n, who):
+        self.attempt(
+            actions.take_case, by=SeatActor(self.others[who]), care_request=self.requests[n]
+        )
+
+    @rule(who=st.integers(0, 1), state=st.sampled_from(["active", "suspended"]))
+    def come_or_go(self, who, state):
+        """People of the desk are suspended and come back; the coordinator stays."""
+        Seat.objects.filter(pk=self.others[who].pk).update(state=state)
+
+    @rule(who=st.integers(0, 1))
+    def put_on_call(self, who):
+        if not OnCall.objects.filter(ends_at__gt=self.now).exists():
+            OnCall.objects.create(
+                cpts=self.cpts,
+                seat=self.others[who],
+                starts_at=self.now,
+                ends_at=self.now + dt.timedelta(hours=3),
+            )
+
+    @rule()
+    def close_desk(self):
+        self.attempt(actions.close_desk, cpts=self.cpts)
+
+    @rule(slot=st.integers(0, 2), go=rarely)
+    def fall_ill(self, slot, go):
+        if go == 0:
+            Absence.objects.get_or_create(
+                professional=self.slots[slot].professional,
+                defaults={"starts_at": self.now, "ends_at": self.now + dt.timedelta(days=1)},
+            )
+
+    @rule(n=which)
+    def merge(self, n):
+        self.attempt(actions.merge, care_request=self.requests[n], into=self.requests[1 - n])
+
+    @rule(n=which)
+    def unmerge(self, n):
+        self.attempt(actions.unmerge, care_request=self.requests[n])
+
+    @rule(proposal=proposals, minutes=st.sampled_from([120, 300]))
+    def counter(self, proposal, minutes):
+        self.attempt(
+            actions.counter_offer,
+            proposal=proposal,
+            starts_at=self.now + dt.timedelta(minutes=minutes),
+        )
+
+    @rule(proposal=proposals, take=st.booleans())
+    def answer_counter(self, proposal, take):
+        verb = actions.take_counter if take else actions.decline_counter
+        self.attempt(verb, proposal=proposal)
 
     @rule(n=which, result=st.sampled_from(InformResult.values))
     def inform(self, n, result):
@@ -148,36 +221,68 @@ class Desk(RuleBasedStateMachine):
             states = list(care_request.proposals.values_list("state", flat=True))
             sent, accepted = states.count("sent"), states.count("accepted")
             assert sent <= 3
+            if care_request.status == "new" and "countered" in states:
+                continue
             expected = {
                 "new": (False, 0),
                 "proposed": (True, 0),
                 "cancelled": (False, 0),
                 "handed_over": (False, 0),
+                "merged": (False, 0),
             }.get(care_request.status, (False, 1))
             assert (sent > 0, accepted) == expected, care_request.status
 
     @invariant()
     def nobody_is_forgotten(self):
-        shown = {row.id for row in queries.board_of(self.cpts, selected=0).rows}
+        shown = set(on_board(self.cpts).values_list("pk", flat=True))
         for care_request in CareRequest.objects.all():
             waits_for_15 = care_request.status == "handed_over" and not care_request.closed_at
             assert (care_request.pk in shown) == (care_request.status in OPEN or waits_for_15)
-            assert care_request.taken_by_id or care_request.cpts_id
             assert bool(care_request.phone) or care_request.pk not in shown
             if care_request.status in OPEN:
                 assert care_request.closed_at is None
         assert CareRequest.objects.count() == len(self.requests)
+
+    @invariant()
+    def somebody_answers_and_something_is_to_come(self):
+        for care_request in CareRequest.objects.filter(closed_at=None):
+            assert care_request.owner_id is not None
+            waits = care_request.watch_at or care_request.circle_until
+            planned = care_request.status == "informed" and care_request.planned_at
+            assert waits or planned, care_request.status
+
+    def teardown(self):
+        """Left alone for three days, whatever is open has called somebody who is there."""
+        try:
+            if CareRequest.objects.filter(closed_at=None).exists():
+                for _ in range(8):
+                    self.tick(hours=10)
+                self.nobody_was_left_in_silence()
+        finally:
+            self.atomic.__exit__(Undo, Undo(), None)
+
+    def nobody_was_left_in_silence(self):
+        active = Seat.objects.active(self.now.date())
+        for care_request in CareRequest.objects.filter(closed_at=None):
+            assert active.filter(pk=care_request.owner_id).exists()
+            assert care_request.alert or care_request.status == "handed_over", care_request.status
+            assert care_request.escalated_at is not None
+            assert self.now - care_request.escalated_at < dt.timedelta(hours=11)
+            if care_request.status in ("new", "proposed"):
+                assert care_request.circle == "hand_over"
 
 
 @pytest.fixture
 def world(cpts, desk, monkeypatch):
     """What every history begins with. The slots are hours away, or histories would be short."""
     set_desk(cpts, valid_from=MONDAY - dt.timedelta(days=1), live_proposals_max=3)
+    make_seat(cpts, Role.COORDINATOR)
+    others = [make_seat(cpts, Role.DISPATCHER) for _ in range(2)]
     requests = [make_request(desk, sms_allowed=True) for _ in range(2)]
     about = ({}, {"slot_capacity": 2}, {"slot_mode": "bookable"})
     slots = [make_offer(cpts, 400, slot_lasts=60, **each)[1] for each in about]
     monkeypatch.setattr(timezone, "now", timezone.now)  # put back after the last history
-    monkeypatch.setattr(Desk, "world", (desk, requests, slots))
+    monkeypatch.setattr(Desk, "world", (desk, requests, slots, others))
 
 
 @pytest.mark.slow
@@ -203,12 +308,30 @@ def forget_the_board(monkeypatch):
     monkeypatch.setattr(orientation, "back_to_new", lambda *args, **kwargs: None)
 
 
+def forget_the_watch(monkeypatch):
+    """Nothing is to come: no reminder, no warning."""
+    monkeypatch.setattr(life, "next_watch", lambda *args: None)
+
+
+def forget_who_left(monkeypatch):
+    """Somebody who left still answers for their requests."""
+    monkeypatch.setattr(actions, "heal_owner", lambda **given: None)
+
+
+def stop_half_way(monkeypatch):
+    """The search never goes past the whole CPTS."""
+    monkeypatch.setattr(circles, "LADDER", LADDER[:3])
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", [forget_to_free, forget_the_board])
+@pytest.mark.parametrize(
+    "fault",
+    [forget_to_free, forget_the_board, forget_the_watch, forget_who_left, stop_half_way],
+)
 def test_the_histories_find_a_seeded_fault(world, monkeypatch, fault):
     """The machine can fail."""
     fault(monkeypatch)
-    with pytest.raises((AssertionError, DatabaseError, ExceptionGroup)):
+    with pytest.raises((AssertionError, DatabaseError, ExceptionGroup, IndexError)):
         run_state_machine_as_test(
             Desk, settings=settings(QUICK, phases=[Phase.generate], print_blob=False)
         )
