@@ -11,6 +11,7 @@ class Permission(StrEnum):
     DIRECTORY_EDIT = "directory_edit"
     SNP_DESK = "snp_desk"
     SNP_COUNTS = "snp_counts"
+    SNP_NUMBERS = "snp_numbers"
     SNP_SETTINGS = "snp_settings"
     PROPOSAL_ANSWER = "proposal_answer"
     AVAILABILITY_EDIT = "availability_edit"

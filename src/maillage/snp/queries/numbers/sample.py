@@ -39,7 +39,7 @@ class Micros(Func):
 
     def as_sqlite(self, compiler, connection, **context):
         template = (
-            "((CAST(strftime('%%s', %(expressions)s) AS INTEGER) * 1000000"
+            "((CAST(strftime('%%%%s', substr(%(expressions)s, 1, 19)) AS INTEGER) * 1000000"
             f" + CAST(substr(%(expressions)s, 21, 6) AS INTEGER)){self.divided})"
         )
         return self.as_sql(compiler, connection, template=template, **context)
