@@ -33,7 +33,7 @@ def said(**more):
 def leads_to(link):
     """What a link opens; two links to the same proposal differ by the second of their signature."""
     assert link.startswith("https://essai.example/r/")
-    return queries.read_token(link.rstrip("/").rsplit("/", 1)[1])
+    return queries.read_token(link.rstrip("/").rsplit("/", 1)[1])[:2]
 
 
 def test_the_professional_reads_that_a_request_waits_and_the_link(desk, cpts):

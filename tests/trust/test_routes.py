@@ -51,6 +51,8 @@ SIGNED_IN = {
     *("accounts:seat_accept", "accounts:seat_decline"),
 }
 LINK = {"snp:link"}
+# Pages of the technical operator, outside any CPTS; for anybody else they do not exist.
+TECHNICAL = {"snp:fees"}
 # Pages of a CPTS without an object: the roles they are granted to.
 LISTS = {
     "home:cpts": ALL,
@@ -88,6 +90,11 @@ LISTS = {
     "snp:reorient_all": {D},
     "snp:settings": {A, C},
     "snp:signs_settings": {A, C},
+    "snp:rings": {A, C},
+    "snp:preferences": {P, S},
+    "snp:pause": {P, S},
+    "snp:asked": {P},
+    "snp:fairness": INSIDE,
 }
 # Pages about an object: its kind, the roles that may see it exists, the roles that may open the page.
 OBJECTS = {
@@ -131,6 +138,10 @@ OBJECTS = {
     "snp:outcome": ("care_request", {C, D, P}, {D, P}),
     "snp:reorient": ("care_request", {C, D, P}, {D}),
     "snp:cancel": ("care_request", {C, D, P}, {D}),
+    "snp:ring": ("ring", {A, C, D}, {A, C}),
+    "snp:ring_rename": ("ring", {A, C, D}, {A, C}),
+    "snp:ring_close": ("ring", {A, C, D}, {A, C}),
+    "snp:ring_member_end": ("ring_member", {A, C, P}, {A, C, P}),
     "snp:proposal": ("proposal", {D, P}, {P}),
     "snp:answer": ("proposal", {D, P}, {P}),
     "snp:withdraw": ("proposal", {D, P}, {D}),
@@ -163,7 +174,7 @@ def routes():
 
 def test_every_route_is_declared():
     named = {name: route for name, route in routes().items() if not THIRD_PARTY.match(name)}
-    table = {*PUBLIC, *SIGNED_IN, *LINK, *LISTS, *OBJECTS}
+    table = {*PUBLIC, *SIGNED_IN, *LINK, *TECHNICAL, *LISTS, *OBJECTS}
     assert set(named) - table == set(), "pages that nobody declared"
     assert table - set(named) == set(), "declared pages that no longer exist"
     undeclared = [name for name, route in named.items() if not hasattr(route.callback, "page_rule")]
@@ -272,6 +283,12 @@ class Story:
                 by=SYSTEM, record=record, service="Accueil", phone="0353019900"
             )
             found["member"] = add_member(by=SYSTEM, record=record, seat=seat)
+            found["ring"] = snp.create_ring(
+                by=SYSTEM, cpts=cpts, name="Cercle d'essai", profession=professional.profession
+            )
+            found["ring_member"] = snp.add_to_ring(
+                by=SYSTEM, ring=found["ring"], professional=professional
+            )
             if cpts == self.own:
                 found["delegation"], _ = Delegation.objects.get_or_create(
                     professional=professional, secretary=secretary, from_on=now.date()
@@ -342,6 +359,13 @@ def test_who_may_open_what(story):
             check_route(story, name, method, staff, wrong)
     for name, statuses in PUBLIC.items():
         expect(wrong, f"anonymous {name}", story.ask(None, story.url(name), "get"), statuses)
+    for name in TECHNICAL:
+        for method in methods_of(name):
+            url = story.url(name)
+            expect(wrong, f"anonymous {name}", story.ask(None, url, method), {302})
+            expect(wrong, f"technical {name}", story.ask(staff, url, method), {200, 302, 422})
+            for role, user in story.users.items():
+                expect(wrong, f"{role} {name}", story.ask(user, url, method), {404})
     for name in SIGNED_IN:
         method = methods_of(name)[0]
         expect(wrong, f"anonymous {name}", story.ask(None, story.url(name), method), {302})

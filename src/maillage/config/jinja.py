@@ -98,6 +98,7 @@ NAVIGATION = (
     ("Chiffres", "snp:numbers", "target-arrow", Permission.SNP_NUMBERS),
     ("Ma journée", "home:cpts", "stethoscope", Permission.PROPOSAL_ANSWER),
     ("Disponibilités", "availability:week", "calendar-week", Permission.AVAILABILITY_EDIT),
+    ("Sollicitations", "snp:preferences", "bell", Permission.AVAILABILITY_EDIT),
     ("Habitants", "residents:search", "users", Permission.RESIDENT_DESK),
     ("Annuaire", "directory:list", "address-book", Permission.DIRECTORY_VIEW),
     ("Territoire", "territory:page", "map-2", Permission.TERRITORY_VIEW),

@@ -94,6 +94,8 @@ def my_day(request):
             {"proposal": p, "identity": is_open, "slot": snp.slot_text(p.booking.slot)}
             for p, is_open in cards
         ],
+        "asking": availability.asking_of(professional, now) if professional else None,
+        "fee_week": snp.week_of(professional, now) if professional else None,
         "quick": availability.quick_state(professional, now) if professional else None,
     }
     return render_page(request, "home/my_day.html", context)

@@ -28,8 +28,10 @@ def queue_notice(
     key: str,
     subject: str = "",
     body: str,
+    not_before: dt.datetime | None = None,
 ) -> Notice:
-    """Leave a mail or an SMS to send. The same `key` again returns the first notice, unchanged.
+    """Leave a mail or an SMS to send, now or not before an instant (somebody's quiet hours). The same
+    `key` again returns the first notice, unchanged.
 
     The act that asks for it writes the journal; `by` is who acted.
     """
@@ -41,7 +43,7 @@ def queue_notice(
             "recipient": recipient,
             "subject": subject,
             "body": body,
-            "next_try_at": timezone.now(),
+            "next_try_at": not_before or timezone.now(),
         },
     )
     return notice

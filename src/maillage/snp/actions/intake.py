@@ -13,6 +13,7 @@ from maillage.kernel import journal, pulse
 from maillage.kernel.errors import DomainError, NotAllowed
 from maillage.kernel.identifiers import fold, phone_digits
 from maillage.kernel.permissions import Actor
+from maillage.kernel.words import moment
 from maillage.residents.actions import record_resident
 from maillage.residents.models import Resident
 from maillage.snp.actions.circles import begin_circles
@@ -34,7 +35,7 @@ from maillage.snp.enums import (
     OwnerReason,
 )
 from maillage.snp.models import CareRequest, CareRequestNumber, HandOver, RedFlag, Ring
-from maillage.snp.queries import desk_is_open, red_flags
+from maillage.snp.queries import Said, desk_is_open, likely_doubles, red_flags
 from maillage.snp.rules import can_dispatch
 from maillage.territory.models import Commune, Cpts
 
@@ -53,6 +54,19 @@ class FormUsed(DomainError):
         )
 
 
+class SameCall(DomainError):
+    """Requests that look like this call are known: somebody says whether it is one of them."""
+
+    def __init__(self, doubles: list[CareRequest]) -> None:
+        self.doubles = doubles
+        found = " ; ".join(
+            f"n° {each.number}, reçue {moment(each.received_at)}, "
+            f"{each.get_reason_display() or 'transmise au 15'}, {each.get_status_display().lower()}"
+            for each in doubles
+        )
+        super().__init__(f"Cet appel est peut-être déjà connu : {found}.")
+
+
 class SignsNotValidated(DomainError):
     """No list of signs is in force: the desk cannot take a request."""
 
@@ -66,7 +80,7 @@ COPIED = (
 # What two copies of one form say alike, beside the patient and the number to call back.
 SAID = (
     *("channel", "profession", "speciality", "reason", "note", "age_band"),
-    *("caller_name", "can_travel", "kind", "commune"),
+    *("caller_name", "can_travel", "kind", "commune", "sas_regulated", "ring"),
 )
 
 
@@ -75,7 +89,8 @@ class Intake:
     """What a call says. `red_flag` stops everything: then only `phone` and `commune` are needed.
 
     The patient: `resident` when known, else a name to record (`is_sure` once the likely doubles were
-    shown and set aside), else nobody yet.
+    shown and set aside), else nobody yet. `double_checked`: the requests that may be the same call
+    were shown, and it is another one.
     """
 
     form_key: str
@@ -102,6 +117,7 @@ class Intake:
     agreement_from: str = ""
     sas_regulated: bool = False
     ring: Ring | None = None
+    double_checked: bool = False
 
 
 def next_number(cpts: Cpts) -> int:
@@ -126,8 +142,8 @@ def _check(by: Actor, cpts: Cpts, intake: Intake) -> str:
     phone = phone_digits(intake.phone)
     if phone is None:
         raise Incomplete("Le numéro à rappeler n'est pas un numéro de téléphone.")
-    if intake.ring is not None and intake.ring.cpts_id != cpts.pk:
-        raise Incomplete("Ce cercle n'est pas de votre CPTS.")
+    if intake.ring is not None and intake.red_flag is None:
+        _check_ring(cpts, intake)
     if intake.red_flag is None:
         if not (intake.reason and intake.age_band):
             raise Incomplete("Indiquez le motif et l'âge.")
@@ -138,6 +154,17 @@ def _check(by: Actor, cpts: Cpts, intake: Intake) -> str:
     return phone
 
 
+def _check_ring(cpts: Cpts, intake: Intake) -> None:
+    """As it is now: it may have been closed since the form was opened."""
+    ring = Ring.objects.filter(cpts=cpts, pk=intake.ring.pk).first()
+    if ring is None:
+        raise Incomplete("Ce cercle n'est pas de votre CPTS.")
+    if ring.closed_at is not None:
+        raise Incomplete("Ce cercle est fermé : choisissez-en un autre, ou aucun.")
+    if ring.profession != intake.profession:
+        raise Incomplete("Ce cercle n'est pas de la profession demandée.")
+
+
 @transaction.atomic
 def create_care_request(*, by: Actor, cpts: Cpts, intake: Intake) -> CareRequest:
     """Take a request, or hand it to the 15 at once when a sign is ticked: then nothing is asked
@@ -145,7 +172,7 @@ def create_care_request(*, by: Actor, cpts: Cpts, intake: Intake) -> CareRequest
 
     The same form sent twice gives the same request; sent again with something else in it, a sign
     goes to the 15 at once and the rest raises FormUsed. Raises NotAllowed, SignsNotValidated,
-    OutOfHours, Incomplete, LikelyDouble.
+    OutOfHours, Incomplete, SameCall, LikelyDouble.
     """
     phone = _check(by, cpts, intake)
     number = next_number(cpts)  # its lock also queues two copies of one form
@@ -160,6 +187,8 @@ def create_care_request(*, by: Actor, cpts: Cpts, intake: Intake) -> CareRequest
         return sent_before
     if intake.red_flag is not None:
         intake = _urgent(intake)
+    elif not intake.double_checked:
+        _check_known(by, cpts, intake)
     care_request = _row(by, cpts, intake, number, phone)
     if by.seat_id is None or not desk_is_open(cpts):
         own_by_standby(care_request)
@@ -169,6 +198,19 @@ def create_care_request(*, by: Actor, cpts: Cpts, intake: Intake) -> CareRequest
     journal.record("snp.created", care_request, by=by, cpts=cpts, red_flag=bool(intake.red_flag))
     pulse.bump(cpts.pk)
     return care_request
+
+
+def _check_known(by: Actor, cpts: Cpts, intake: Intake) -> None:
+    said = Said(
+        phone=intake.phone,
+        commune=intake.commune,
+        resident=intake.resident,
+        family_name=intake.family_name,
+        given_name=intake.given_name,
+    )
+    doubles = likely_doubles(by, cpts, said)
+    if doubles:
+        raise SameCall(doubles)
 
 
 def _row(by: Actor, cpts: Cpts, intake: Intake, number: int, phone: str) -> CareRequest:
