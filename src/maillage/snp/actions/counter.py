@@ -24,10 +24,19 @@ from maillage.snp.actions.life import (
     tell,
 )
 from maillage.snp.actions.notices import tell_counter_over, tell_counter_taken, tell_withdrawn
-from maillage.snp.actions.orientation import lock_both, mark_accepted, planned_start
+from maillage.snp.actions.orientation import (
+    NOT_SHARED,
+    answered_by,
+    check_agreement,
+    lender,
+    lock_both,
+    mark_accepted,
+    planned_start,
+    sign_answer,
+)
 from maillage.snp.enums import CareRequestStatus, Circle, EventKind, ProposalState
 from maillage.snp.models import CareRequest, DeskSettings, Proposal
-from maillage.snp.queries import settings_of, slot_text
+from maillage.snp.queries import is_shared_at, settings_of, slot_text
 from maillage.snp.queries.counter import (
     counter_text,
     is_away,
@@ -55,6 +64,8 @@ def _check_hour(
         raise BadHour("C'est l'heure demandée : acceptez la proposition.")
     if is_away(proposal, starts_at):
         raise BadHour("Une absence est déclarée à cette heure : levez-la d'abord.")
+    if proposal.agreement is not None and not is_shared_at(proposal.agreement, starts_at):
+        raise BadHour(NOT_SHARED)
     own = list(slots_at(proposal, starts_at, now))
     if own and all(each.places_left < 1 for each in own):
         raise BadHour("Un rendez-vous est déjà pris à cette heure. Proposez-en une autre.")
@@ -84,12 +95,10 @@ def counter_offer(*, by: Actor, proposal: Proposal, starts_at: dt.datetime) -> P
     proposal.counter_at = starts_at
     proposal.late_hours = late_hours(care_request.received_at, starts_at, settings)
     proposal.expires_at = min(now + dt.timedelta(minutes=settings.proposal_minutes), starts_at)
-    proposal.answered_at = now
-    proposal.answered_by_seat_id = by.seat_id
-    proposal.answered_via = by.kind
+    sign_answer(proposal, by=by)
     end_proposal(proposal, ProposalState.COUNTERED, by=by)
     _show(care_request, by=by)
-    text = f"{proposal.professional} propose {counter_text(proposal)}."
+    text = f"{answered_by(proposal)} : pas à cette heure, mais {counter_text(proposal)}."
     tell(care_request, EventKind.COUNTERED, text, by=by)
     journal.record(
         "snp.countered", care_request, by=by, cpts=care_request.cpts_id, proposal=proposal.pk
@@ -156,6 +165,7 @@ def take_counter(*, by: Actor, proposal: Proposal) -> Proposal:
         raise TooLate("Cette autre heure n'est plus proposée.")
     if proposal.counter_at <= now:
         raise TooLate("L'heure proposée est passée : cherchez un autre créneau.")
+    check_agreement(proposal)
     others = [each for each in live_proposals(care_request) if each.pk != proposal.pk]
     # The slots of the others before the professional's own row: opening ends with the pulse.
     lock_slots(*(other.booking.slot_id for other in others))
@@ -163,7 +173,8 @@ def take_counter(*, by: Actor, proposal: Proposal) -> Proposal:
         end_proposal(other, ProposalState.WITHDRAWN, by=by)
         tell_withdrawn(other, by=by)
     slot = _place_for(proposal, now)
-    proposal.booking = take_place(by=by, cpts=care_request.cpts, slot=slot)
+    lent_by = lender(care_request, proposal.agreement_id)
+    proposal.booking = take_place(by=by, cpts=care_request.cpts, slot=slot, lent_by=lent_by)
     proposal.state = ProposalState.ACCEPTED
     proposal.answered_at = now
     settings = settings_of(care_request.cpts, now)

@@ -113,6 +113,8 @@ def inform_patient(*, by: Actor, care_request: CareRequest, means: str, result: 
     if care_request.status == CareRequestStatus.INFORMED:
         care_request.inform_state = InformState.INFORMED  # told once is told
     care_request.alert = ALERT_AFTER.get(InformResult(result), "")
+    if result in (InformResult.REACHED, InformResult.SENT):
+        care_request.to_tell = ""  # whoever hears of the new appointment hears of the old one
     save(care_request, by=by)
     text = f"{InformMeans(means).label.capitalize()} : {InformResult(result).label}."
     tell(care_request, EventKind.INFORM, text, by=by)
@@ -124,10 +126,11 @@ def inform_patient(*, by: Actor, care_request: CareRequest, means: str, result: 
 
 
 def _start(care_request: CareRequest, started_at: dt.datetime | None) -> dt.datetime:
-    start = started_at or care_request.planned_at or timezone.now()
-    if started_at is not None and not care_request.received_at <= started_at <= timezone.now():
+    now = timezone.now()
+    if started_at is not None and not care_request.received_at <= started_at <= now:
         raise Incomplete("L'heure du soin est entre la réception de la demande et maintenant.")
-    return start
+    # Said before its planned hour (the end, for a window): it has begun already.
+    return started_at or min(care_request.planned_at or now, now)
 
 
 def _keep_outcome(proposal: Proposal | None, outcome: AppointmentOutcome) -> None:

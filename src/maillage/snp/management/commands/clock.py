@@ -51,6 +51,7 @@ class Command(BaseCommand):
         """One turn: each thing due, one short transaction apiece."""
         now = timezone.now()
         self._each(queries.due_proposals(now), actions.expire_proposal, "proposal")
+        self._each(queries.due_counters(now), actions.expire_counter, "proposal")
         self._each(queries.due_circles(now), actions.widen, "care_request")
         self._each(queries.due_watches(now), actions.watch, "care_request")
         self._each(queries.under_absence(now), actions.flag_absence, "care_request")
@@ -59,6 +60,8 @@ class Command(BaseCommand):
             self._each(queries.orphans(now), actions.heal_owner, "care_request")
             for cpts in queries.cptss_with_open_requests():
                 self._one(cpts, actions.close_desk, cpts=cpts)
+            for cpts, day in queries.due_summaries(now):
+                self._one(cpts, actions.send_day_summary, cpts=cpts, day=day)
         if self._due("rolled_at", ROLL_SECONDS):
             roll_horizon(by=SYSTEM)
         if self._due("beat_at", BEAT_SECONDS):
