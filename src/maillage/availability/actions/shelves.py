@@ -7,10 +7,9 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from maillage.availability.models import FreeSlot, Slot
-from maillage.availability.queries.search import Shelved, shelved
+from maillage.availability.queries.search import SHELVED, shelved
 
-COLUMNS = ("slot_id", "shelf", "profession", "commune", "starts_at", "until_at")
-COPY = f"COPY availability_freeslot ({', '.join(COLUMNS)}) FROM STDIN"
+INSERT = f"INSERT INTO availability_freeslot ({', '.join(SHELVED)}) "
 BLOCK = 500
 
 
@@ -34,21 +33,15 @@ def shelve_slots_of(professional_ids: Iterable[int]) -> None:
 
 
 def _shelve(slots: QuerySet[Slot], rows: QuerySet[FreeSlot]) -> None:
-    """Only the rows that differ are written."""
+    """Only the rows that differ are read and written: the database compares."""
     wanted = shelved(slots, timezone.now())
-    held = set(rows.values_list(*COLUMNS))
-    gone = sorted({row[0] for row in held.difference(wanted)})
+    held = rows.values_list(*SHELVED)
+    gone = sorted({row[0] for row in held.difference(*wanted)})
     for start in range(0, len(gone), BLOCK):
         FreeSlot.objects.filter(slot__in=gone[start : start + BLOCK]).delete()
-    again = set(gone)
-    _write([row for row in wanted if row not in held or row[0] in again])
-
-
-def _write(rows: list[Shelved]) -> None:
-    if len(rows) >= BLOCK and connection.vendor == "postgresql":
-        with connection.cursor() as cursor, cursor.copy(COPY) as copy:
-            copy.write("".join(f"{s}\t{f}\t{p}\t{c}\t{a}\t{u}\n" for s, f, p, c, a, u in rows))
-        return
-    FreeSlot.objects.bulk_create(
-        [FreeSlot(**dict(zip(COLUMNS, row, strict=True))) for row in rows], batch_size=BLOCK
-    )
+    for each in wanted:
+        missing = each.difference(held)
+        if missing.exists():
+            sql, values = missing.query.sql_with_params()
+            with connection.cursor() as cursor:
+                cursor.execute(INSERT + sql, values)

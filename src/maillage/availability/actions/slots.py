@@ -16,6 +16,7 @@ from maillage.availability.models import (
     FreeSlot,
     Opening,
     Slot,
+    UtcMinute,
     WeeklyPeriod,
 )
 from maillage.availability.queries.slots import (
@@ -24,21 +25,20 @@ from maillage.availability.queries.slots import (
     SlotKey,
     computed_slots,
 )
+from maillage.compute import intervals
 from maillage.directory.models import Professional
 from maillage.kernel import journal, pulse
 from maillage.kernel.errors import NotAllowed
 from maillage.kernel.permissions import Actor
 
 ROLL_BATCH = 50
-# What a free slot follows of its rule, in the order of `ComputedSlot`.
-FOLLOWED = (*OFFERED, "ends_at")
-COLUMNS = ("period_id", "opening_id", "starts_at", *FOLLOWED)
+COLUMNS = ("period_id", "opening_id", "starts_at", *OFFERED, "ends_at")
 COPY = f"COPY availability_slot ({', '.join(COLUMNS)}) FROM STDIN"
 NULL = r"\N"
 COPY_FROM = 200  # rows; fewer are inserted
 
-# A stored slot, as read for a refresh: (id, withdrawn at, its key, its values of FOLLOWED).
-_Stored = tuple[int, dt.datetime | None, SlotKey, tuple]
+# A stored slot, as read for a refresh: (id, withdrawn at, its key, what it follows of its rule).
+_Stored = tuple[int, dt.datetime | None, SlotKey, ComputedSlot]
 
 
 def refresh_slots(professional_ids: Iterable[int]) -> dict[str, int]:
@@ -64,13 +64,15 @@ def refresh_slots(professional_ids: Iterable[int]) -> dict[str, int]:
             gone.append(stored)
             continue
         seen.add(key)
-        values = held if pk in booked else (*rule.offer, rule.ends_at)
+        values = held if pk in booked else rule
         if closed_at is None and values == held:
             counts["unchanged"] += 1
         else:
-            changed.append(Slot(pk=pk, **dict(zip(FOLLOWED, values, strict=True))))
+            changed.append(_slot(key, values, pk=pk))
     _withdraw(gone, booked, now, counts)
-    counts["changed"] = Slot.objects.bulk_update(changed, [*FOLLOWED, "closed_at"], batch_size=500)
+    counts["changed"] = Slot.objects.bulk_update(
+        changed, [*OFFERED, "ends_at", "closed_at"], batch_size=500
+    )
     _insert({key: rule for key, rule in wanted.items() if key not in seen}, counts)
     shelve_slots_of(ids)
     return counts
@@ -85,9 +87,12 @@ def _locked_slots(ids: list[int], now: dt.datetime) -> tuple[list[_Stored], set[
     rows = (
         slots.select_for_update(of=("self",))
         .order_by(F("closed_at").asc(nulls_first=True), "pk")
-        .values_list("pk", "closed_at", *COLUMNS)
+        .values_list(
+            *("pk", "closed_at", "period_id", "opening_id", UtcMinute("starts_at")),
+            *(*OFFERED, UtcMinute("ends_at")),
+        )
     )
-    existing = [(row[0], row[1], row[2:5], row[5:]) for row in rows]
+    existing = [(row[0], row[1], row[2:5], ComputedSlot(row[5:-1], row[-1])) for row in rows]
     booked = Booking.objects.filter(slot__in=slots).values_list("slot", flat=True)
     return existing, set(booked)
 
@@ -98,7 +103,7 @@ def _withdraw(
     """Close what was booked or has begun (it was offered, the figures say so), delete the rest."""
     to_close, free = [], []
     for pk, closed_at, key, _ in gone:
-        if pk not in booked and key[2] > now:
+        if pk not in booked and key[2] > intervals.minute_of(now):
             free.append(pk)
         elif closed_at is None:
             to_close.append(pk)
@@ -116,19 +121,26 @@ def _insert(new: dict[SlotKey, ComputedSlot], counts: dict[str, int]) -> None:
         # Numbers, codes, yes or no, instants: nothing to escape, but what is not there.
         offers = {rule.offer: "\t".join(map(str, rule.offer)) for rule in new.values()}
         lines = (
-            f"{period or NULL}\t{opening or NULL}\t{start}\t{offers[rule.offer]}\t{rule.ends_at}\n"
+            f"{period or NULL}\t{opening or NULL}\t{intervals.instant_of(start)}"
+            f"\t{offers[rule.offer]}\t{intervals.instant_of(rule.ends_minute)}\n"
             for (period, opening, start), rule in new.items()
         )
         with connection.cursor() as cursor, cursor.copy(COPY) as copy:
             copy.write("".join(lines))
     else:
-        Slot.objects.bulk_create(
-            [
-                Slot(**dict(zip(COLUMNS, (*key, *rule.offer, rule.ends_at), strict=True)))
-                for key, rule in new.items()
-            ],
-            batch_size=1000,
-        )
+        Slot.objects.bulk_create([_slot(key, rule) for key, rule in new.items()], batch_size=1000)
+
+
+def _slot(key: SlotKey, computed: ComputedSlot, *, pk: int | None = None) -> Slot:
+    period, opening, start = key
+    return Slot(
+        pk=pk,
+        period_id=period,
+        opening_id=opening,
+        starts_at=intervals.instant_of(start),
+        ends_at=intervals.instant_of(computed.ends_minute),
+        **dict(zip(OFFERED, computed.offer, strict=True)),
+    )
 
 
 def roll_horizon(*, by: Actor, professionals: Iterable[int] | None = None) -> dict[str, int]:

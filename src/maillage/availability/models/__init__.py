@@ -9,7 +9,7 @@ from maillage.availability.models.free import (
     cell_expression,
 )
 from maillage.availability.models.rules import Absence, Offer, Opening, WeeklyPeriod
-from maillage.availability.models.slots import Booking, Slot
+from maillage.availability.models.slots import Booking, Slot, UtcMinute
 from maillage.availability.models.visibility import (
     AskingPreferences,
     CptsVisibility,
@@ -31,6 +31,7 @@ __all__ = [
     "Opening",
     "Slot",
     "UsualVisibility",
+    "UtcMinute",
     "WeeklyPeriod",
     "cell_expression",
     "kept_by",

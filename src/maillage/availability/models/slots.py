@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import Count, Exists, F, OuterRef, Q
+from django.db.models import Count, Exists, F, Func, OuterRef, Q
 
 from maillage.availability.enums import LIVE, BookingState
 from maillage.availability.models.rules import (
@@ -21,6 +21,23 @@ from maillage.availability.models.visibility import (
 from maillage.directory.models import Professional
 from maillage.kernel.models import NATIONAL, tenant_constraints
 from maillage.territory.models import Cpts
+
+
+class UtcMinute(Func):
+    """Whole minutes of an instant since 1970-01-01T00:00Z, as `compute.intervals` counts them.
+
+    Ten times cheaper to read than an instant, when many are only compared.
+    """
+
+    output_field = models.BigIntegerField()
+
+    def as_postgresql(self, compiler, connection, **context):
+        template = "(EXTRACT(EPOCH FROM %(expressions)s)::bigint / 60)"
+        return self.as_sql(compiler, connection, template=template, **context)
+
+    def as_sqlite(self, compiler, connection, **context):
+        template = "(CAST(strftime('%%%%s', %(expressions)s) AS INTEGER) / 60)"
+        return self.as_sql(compiler, connection, template=template, **context)
 
 
 class SlotQuerySet(models.QuerySet):

@@ -47,14 +47,15 @@ SHOWN = 50
 LONGEST_WINDOW = dt.timedelta(days=1)
 LAST_MOMENT = dt.timedelta(microseconds=1)
 
-Shelved = tuple[int, int, str, str, dt.datetime, dt.datetime]
+SHELVED = ("slot_id", "shelf", "profession", "commune", "starts_at", "until_at")
 
 
 # What lies on the shelves
 
 
-def shelved(slots: QuerySet[Slot], now: dt.datetime) -> list[Shelved]:
-    """The rows `FreeSlot` must hold for these slots: (slot, shelf, profession, commune, from, until).
+def shelved(slots: QuerySet[Slot], now: dt.datetime) -> tuple[QuerySet, QuerySet]:
+    """The rows `FreeSlot` must hold for these slots, in the order of SHELVED: those everybody may
+    see, then those given to some CPTSs.
 
     A pause is not counted here: it begins and ends by itself, and the search asks for it.
     """
@@ -82,7 +83,7 @@ def shelved(slots: QuerySet[Slot], now: dt.datetime) -> list[Shelved]:
         ~EVERYBODY,
     ).annotate(shelf=-F("professional__cpts_visibilities__cpts"))
     columns = ("pk", "shelf", "professional__profession", "place__commune_id", "starts_at")
-    return [row for each in (everybody, given) for row in each.values_list(*columns, "until_at")]
+    return everybody.values_list(*columns, "until_at"), given.values_list(*columns, "until_at")
 
 
 # What a desk finds

@@ -4,8 +4,6 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import NamedTuple
 
-import numpy as np
-
 from maillage.availability.models import Absence, Opening, Slot, WeeklyPeriod
 from maillage.compute import intervals
 from maillage.territory.models import Cpts
@@ -14,15 +12,15 @@ from maillage.territory.models import Cpts
 OFFERED = ("professional_id", "place_id", "kind", "mode", "capacity")
 OFFERED += ("for_public", "for_pro", "for_snp", "for_cpts", "is_window")
 
-# The period or the opening, and the start: what makes two slots the same one.
-SlotKey = tuple[int | None, int | None, dt.datetime]
+# The period or the opening, and the UTC minute of the start: what makes two slots the same one.
+SlotKey = tuple[int | None, int | None, int]
 
 
 class ComputedSlot(NamedTuple):
     """A slot as its rule gives it, not stored: `offer` holds the values of OFFERED."""
 
     offer: tuple
-    ends_at: dt.datetime
+    ends_minute: int
 
 
 def computed_slots(
@@ -64,18 +62,13 @@ def computed_slots(
         intervals.Source.WEEKLY.value: {pk: _offer(each) for pk, each in periods.items()},
         intervals.Source.OPENING.value: {pk: _offer(each) for pk, each in openings.items()},
     }
-    # The same minutes come back for everybody: each becomes an instant once.
-    instants = {
-        minute: intervals.instant_of(minute)
-        for minute in np.union1d(slots.start[keep], slots.end[keep]).tolist()
-    }
     weekly = intervals.Source.WEEKLY.value
     return {
         (
             source if kind == weekly else None,
             None if kind == weekly else source,
-            instants[start],
-        ): ComputedSlot(offers[kind][source], instants[end])
+            start,
+        ): ComputedSlot(offers[kind][source], end)
         for kind, source, start, end in zip(
             slots.source_kind[keep].tolist(),
             slots.source[keep].tolist(),
