@@ -23,7 +23,7 @@ from maillage.snp.actions.life import (
     tell,
 )
 from maillage.snp.actions.notices import tell_closing, tell_escalated, tell_named, tell_reminded
-from maillage.snp.enums import LADDER, WATCHED, Circle, EventKind, OwnerReason
+from maillage.snp.enums import LADDER, Circle, EventKind, OwnerReason
 from maillage.snp.models import CareRequest, DeskClosing, DeskSettings, Shortlist
 from maillage.snp.queries import Matching, matching_for, settings_of, shortlist_of
 from maillage.snp.queries.hours import last_closing
@@ -32,6 +32,7 @@ from maillage.snp.queries.ladder import (
     active_seats,
     circle_exists,
     deadlines_of,
+    is_to_warn,
     minutes_of,
     standby,
 )
@@ -136,10 +137,9 @@ def _warn(
     due = None
     for deadline in deadlines_of(care_request, settings, now):
         is_near = deadline.at - now <= dt.timedelta(minutes=settings.warn_minutes)
-        if is_near and care_request.warned_hours < deadline.hours:
-            care_request.warned_hours = deadline.hours
-            due = deadline if deadline.is_watched or now > deadline.at else due
-    if due is None or care_request.status not in WATCHED:
+        if is_near and is_to_warn(care_request, deadline.hours, deadline.at):
+            care_request.warned_hours, due = deadline.hours, deadline
+    if due is None:
         return False
     zone = ZoneInfo(care_request.cpts.zone)
     left = f"bientôt dépassé : {day(due.at, zone)} à {clock(due.at, zone)}"

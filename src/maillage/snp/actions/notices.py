@@ -162,10 +162,11 @@ def tell_reminded(care_request: CareRequest, text: str, key: str, *, by: Actor) 
 
 
 def tell_escalated(care_request: CareRequest, text: str, key: str, *, by: Actor) -> None:
-    """Every coordinator; the administrators when there is none but the owner."""
+    """Every coordinator; the administrators when there is none but the owner; else the owner again."""
     seats = active_seats(care_request.cpts_id, timezone.now()).select_related("user")
     others = seats.exclude(pk=care_request.owner_id)
     told = others.filter(role=Role.COORDINATOR) or others.filter(role=Role.ADMINISTRATOR)
+    told = told or [care_request.owner]
     _to_seats(care_request, told, key, text, by=by)
 
 

@@ -41,6 +41,7 @@ from maillage.snp.models import Agreement, CareRequest, DeskSettings, Proposal
 from maillage.snp.queries import (
     Candidate,
     candidate_for,
+    is_shared_at,
     matching_for,
     settings_of,
     slot_text,
@@ -50,6 +51,7 @@ from maillage.snp.queries.ladder import late_hours
 from maillage.snp.rules import answers_as_locum, can_answer
 from maillage.territory.models import Cpts
 
+NOT_SHARED = "Cette heure n'est pas partagée par l'accord entre les deux CPTS."
 CALL = "Ni mobile ni courriel connus pour {} : appelez."
 
 
@@ -70,6 +72,11 @@ def _candidate(care_request: CareRequest, slot: Slot) -> Candidate:
     if slot.kind not in wanted_kinds(care_request):
         kind = CareKind(slot.kind).label
         raise NotSuitable(f"Ce créneau ({kind}) ne convient pas à cette demande.")
+    if found.agreement_id is not None and not is_shared_at(
+        Agreement.objects.select_related("proposed_by_cpts").get(pk=found.agreement_id),
+        slot.starts_at,
+    ):
+        raise NotSuitable(NOT_SHARED)
     keep_shortlist(care_request, matching)
     return found
 
@@ -89,7 +96,7 @@ def _late_text(proposal: Proposal) -> str:
     return f" Après le délai de {proposal.late_hours} h." if proposal.late_hours else ""
 
 
-def _lender(care_request: CareRequest, agreement_id: int | None) -> Cpts | None:
+def lender(care_request: CareRequest, agreement_id: int | None) -> Cpts | None:
     """The neighbour that lends the slot, under an agreement."""
     if agreement_id is None:
         return None
@@ -154,7 +161,7 @@ def _ask(
     until = _expiry(slot, settings, now)
     if until <= now:
         raise TooLate("Ce créneau commence maintenant : choisissez-en un autre.")
-    lent_by = _lender(care_request, candidate.agreement_id)
+    lent_by = lender(care_request, candidate.agreement_id)
     booking = hold_place(by=by, cpts=care_request.cpts, slot=slot, until=until, lent_by=lent_by)
     proposal = _new_proposal(
         care_request,
@@ -194,7 +201,7 @@ def _book(
 ) -> Proposal:
     others = live_proposals(care_request)
     lock_slots(slot.pk, *(other.booking.slot_id for other in others))
-    lent_by = _lender(care_request, candidate.agreement_id)
+    lent_by = lender(care_request, candidate.agreement_id)
     booking = take_place(by=by, cpts=care_request.cpts, slot=slot, lent_by=lent_by)
     now = timezone.now()
     for other in others:
@@ -313,7 +320,7 @@ def _taken(care_request: CareRequest, proposal: Proposal, *, by: Actor) -> Booki
     if proposal.booking.state in LIVE:
         return take_place(by=by, cpts=care_request.cpts, booking=proposal.booking)
     try:
-        lent_by = _lender(care_request, proposal.agreement_id)
+        lent_by = lender(care_request, proposal.agreement_id)
         return take_place(by=by, cpts=care_request.cpts, slot=slot, lent_by=lent_by)
     except (SlotFull, SlotClosed):
         raise TooLate(
@@ -322,7 +329,16 @@ def _taken(care_request: CareRequest, proposal: Proposal, *, by: Actor) -> Booki
         ) from None
 
 
+def check_agreement(proposal: Proposal) -> None:
+    """Nothing new is accepted under an agreement that ended, whoever gives the answer."""
+    if proposal.agreement_id is None:
+        return
+    if not Agreement.objects.in_force(timezone.now()).filter(pk=proposal.agreement_id).exists():
+        raise TooLate("L'accord avec la CPTS voisine a pris fin : cherchez un autre créneau.")
+
+
 def _check_still_wanted(care_request: CareRequest, proposal: Proposal) -> None:
+    check_agreement(proposal)
     if proposal.state == ProposalState.REFUSED:
         raise TooLate("Vous avez déjà refusé cette demande. Merci de votre réponse.")
     accepted = care_request.proposals.filter(state=ProposalState.ACCEPTED)

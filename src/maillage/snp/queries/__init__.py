@@ -28,7 +28,7 @@ from maillage.snp.queries.fairness import fairness_of
 from maillage.snp.queries.fees import FeeWeek, fee_in_force, fees, near_ceiling, week_of
 from maillage.snp.queries.hours import desk_is_open, is_pdsa
 from maillage.snp.queries.ladder import standby
-from maillage.snp.queries.pool import wanted_kinds
+from maillage.snp.queries.pool import is_shared_at, slots_to_choose, wanted_kinds
 from maillage.snp.queries.ranking import (
     Candidate,
     Matching,
@@ -55,6 +55,8 @@ from maillage.snp.queries.words import (
 __all__ = [
     "agreements_page",
     "closings_of",
+    "is_shared_at",
+    "slots_to_choose",
     "on_call_candidates",
     "roster_of",
     "standby",

@@ -33,10 +33,13 @@ def is_away(proposal: Proposal, starts_at: dt.datetime) -> bool:
 
 
 def slots_at(proposal: Proposal, starts_at: dt.datetime, now: dt.datetime):
-    """Their own cut slots that begin at this hour and that this CPTS may see, full ones too."""
+    """Their own cut slots that begin at this hour and that this CPTS may see, by an agreement with
+    theirs too, full ones included."""
+    agreement = proposal.agreement
+    shown_to = proposal.cpts if agreement is None else agreement.partner_of(proposal.cpts_id)
     return (
         Slot.objects.open(now)
-        .given_to(proposal.cpts)
+        .given_to(shown_to)
         .filter(
             professional=proposal.professional_id,
             starts_at=starts_at,

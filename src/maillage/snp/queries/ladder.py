@@ -233,10 +233,23 @@ def next_watch(care_request: CareRequest, settings: DeskSettings) -> dt.datetime
             due.append(care_request.waiting_since + escalate)
         else:  # again and again, until somebody acts
             due.append(care_request.escalated_at + escalate)
-    if care_request.status in WATCHED:
-        before = dt.timedelta(minutes=settings.warn_minutes)
-        for hours in (settings.first_deadline_hours, settings.second_deadline_hours):
-            if care_request.warned_hours < hours:
-                due.append(care_request.received_at + dt.timedelta(hours=hours) - before)
-                break
+    before = dt.timedelta(minutes=settings.warn_minutes)
+    for hours in (settings.first_deadline_hours, settings.second_deadline_hours):
+        at = care_request.received_at + dt.timedelta(hours=hours)
+        if is_to_warn(care_request, hours, at):
+            due.append(at - before)
+            break
     return min(due, default=None)
+
+
+def is_to_warn(care_request: CareRequest, hours: int, at: dt.datetime) -> bool:
+    """Is the deadline watched and not told yet? One known to be missed was told when its place was
+    chosen; it is told again if that place falls through."""
+    is_chosen_late = (
+        care_request.status == S.ACCEPTED
+        and care_request.planned_at is not None
+        and care_request.planned_at > at
+    )
+    return (
+        care_request.status in WATCHED and care_request.warned_hours < hours and not is_chosen_late
+    )

@@ -10,13 +10,13 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from maillage.availability.enums import BookingState
-from maillage.availability.models import Absence, Booking
+from maillage.availability.models import Absence, Booking, Slot
 from maillage.availability.queries import is_quiet, slots_for_desk, week_start
 from maillage.compute.ranking import LeftOut
 from maillage.directory.enums import CareKind, Profession
 from maillage.directory.models import Place, Professional
 from maillage.snp.enums import GENERAL_CARE, AgeBand, Circle, ProposalState
-from maillage.snp.models import CareRequest, DeskSettings, Proposal, RingMember
+from maillage.snp.models import Agreement, CareRequest, DeskSettings, Proposal, RingMember
 from maillage.snp.queries.ladder import agreements_of, circles_open
 from maillage.territory.enums import zone_of
 
@@ -67,6 +67,15 @@ def takes_age(care_request: CareRequest, age_from: int, age_to: int) -> bool:
     return age_from <= low and age_to >= high
 
 
+PREFERENCES = {
+    "paused_at": F("asking_preferences__paused_at"),
+    "paused_until": F("asking_preferences__paused_until"),
+    "weekly_cap": F("asking_preferences__weekly_cap"),
+    "quiet_from": F("asking_preferences__quiet_from_minute"),
+    "quiet_to": F("asking_preferences__quiet_to_minute"),
+}
+
+
 def _people(
     care_request: CareRequest, found, now: dt.datetime, until: dt.datetime, only: int | None
 ) -> list[dict]:
@@ -95,11 +104,7 @@ def _people(
             commune_name=Subquery(places.order_by("-is_main", "pk").values("commune__name")[:1]),
             load=Coalesce(Subquery(load, output_field=IntegerField()), 0),
             is_away=Exists(away),
-            paused_at=F("asking_preferences__paused_at"),
-            paused_until=F("asking_preferences__paused_until"),
-            weekly_cap=F("asking_preferences__weekly_cap"),
-            quiet_from=F("asking_preferences__quiet_from_minute"),
-            quiet_to=F("asking_preferences__quiet_to_minute"),
+            **PREFERENCES,
             week_load=Case(
                 When(
                     asking_preferences__weekly_cap__isnull=False,
@@ -113,8 +118,7 @@ def _people(
         .values(
             *("pk", "given_name", "family_name", "profession", "speciality", "phone"),
             *("age_from", "age_to", "does_office", "does_home", "does_remote"),
-            *("insee", "commune_name", "load", "is_away", "paused_at", "paused_until"),
-            *("weekly_cap", "quiet_from", "quiet_to", "week_load"),
+            *("insee", "commune_name", "load", "is_away", "week_load", *PREFERENCES),
         )
     )
     return list(found if only is None else found.filter(pk=only))
@@ -233,12 +237,17 @@ def _lent(
             if not agreement.shares_phone:
                 person["phone"] = ""
         slots = slots_for_desk(partner, [p["pk"] for p in people], now=now, until=until)
-        zone = ZoneInfo(agreement.proposed_by_cpts.zone)
-        spans = [(h.weekday, h.opens_minute, h.closes_minute) for h in agreement.hours.all()]
+        zone, spans = _shared_hours(agreement)
         yield (
             people,
             [slot for slot in slots.values_list(*SLOT_COLUMNS) if _is_shared(slot[2], zone, spans)],
         )
+
+
+def _shared_hours(agreement: Agreement) -> tuple[ZoneInfo, list[tuple[int, int, int]]]:
+    """Spans of (weekday, opens, closes) in minutes of the proposer's wall clock."""
+    spans = [(h.weekday, h.opens_minute, h.closes_minute) for h in agreement.hours.all()]
+    return ZoneInfo(agreement.proposed_by_cpts.zone), spans
 
 
 def _is_shared(starts_at: dt.datetime, zone: ZoneInfo, spans: list[tuple[int, int, int]]) -> bool:
@@ -248,3 +257,23 @@ def _is_shared(starts_at: dt.datetime, zone: ZoneInfo, spans: list[tuple[int, in
     return not spans or any(
         weekday == wall.weekday() and opens <= minute < closes for weekday, opens, closes in spans
     )
+
+
+def is_shared_at(agreement: Agreement, starts_at: dt.datetime) -> bool:
+    """Does the agreement cover this hour?"""
+    return _is_shared(starts_at, *_shared_hours(agreement))
+
+
+def slots_to_choose(care_request: CareRequest, now: dt.datetime):
+    """Slots the desk may name for this request: those given to it and, once the neighbours' circle is
+    open, those of their willing professionals."""
+    slots = Slot.objects.given_to(care_request.cpts)
+    if Circle.NEIGHBOURS in circles_open(care_request.circle):
+        agreements = agreements_of(care_request.cpts_id, care_request.profession, now)
+        for agreement in agreements.select_related("proposed_by_cpts", "other_cpts"):
+            partner = agreement.partner_of(care_request.cpts_id)
+            willing = Professional.objects.in_cpts(partner.pk, timezone.localdate(now)).filter(
+                asking_preferences__for_neighbours=True
+            )
+            slots |= Slot.objects.given_to(partner).filter(professional__in=willing)
+    return slots

@@ -6,7 +6,6 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 
-from maillage.availability.models import Slot
 from maillage.directory.enums import CareKind, Profession
 from maillage.kernel import journal, pulse
 from maillage.kernel.errors import DomainError, NotAllowed
@@ -167,9 +166,16 @@ def offered(proposal: Proposal) -> dict:
         "proposal": proposal,
         "slot": queries.slot_text(slot),
         "said": queries.appointment_text(proposal),
-        "phone": slot.place.phone or proposal.professional.phone,
+        "phone": phone_of(proposal),
         "begun": slot.starts_at <= timezone.now(),
     }
+
+
+def phone_of(proposal: Proposal) -> str:
+    """The number to call the professional; of a neighbour's, only when the agreement shares it."""
+    if proposal.agreement is not None and not proposal.agreement.shares_phone:
+        return ""
+    return proposal.booking.slot.place.phone or proposal.professional.phone
 
 
 def allowed(care_request: CareRequest) -> dict[str, bool]:
@@ -285,7 +291,7 @@ def propose(request, care_request):
     if wanted is None:
         messages.error(request, "Choisissez un créneau.")
         return on_board(request, care_request)
-    slots = Slot.objects.given_to(request.cpts).select_related("place__commune")
+    slots = queries.slots_to_choose(care_request, timezone.now()).select_related("place__commune")
     slot = get_object_or_404(slots, pk=wanted)
     return act(
         request,
