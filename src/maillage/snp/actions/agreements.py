@@ -55,6 +55,27 @@ def _keep(action: str, agreement: Agreement, *, by: Actor) -> None:
     pulse.bump(by.cpts_id, partner.pk)
 
 
+def _check(
+    cpts: Cpts,
+    other: Cpts,
+    professions: list[str],
+    starts_at: dt.datetime,
+    ends_at: dt.datetime | None,
+) -> None:
+    now = timezone.now()
+    if other.pk == cpts.pk:
+        raise BadAgreement("Un accord lie deux CPTS différentes.")
+    if not professions or not set(professions) <= set(Profession.values):
+        raise BadAgreement("Choisissez au moins une profession de la liste.")
+    if ends_at is not None and ends_at <= max(starts_at, now):
+        raise BadAgreement("La fin de l'accord doit suivre son début, et être à venir.")
+    living = Agreement.objects.between(cpts.pk).between(other.pk).filter(withdrawn_at=None)
+    if living.exclude(ends_at__lte=now).exists():
+        raise BadAgreement(
+            "Un accord existe déjà avec cette CPTS, ou attend une signature : dénoncez-le d'abord."
+        )
+
+
 @transaction.atomic
 def propose_agreement(
     *,
@@ -82,20 +103,9 @@ def propose_agreement(
         .filter(pk__in=[cpts.pk, other.pk])
         .order_by("pk")
     )
-    professions = sorted(set(professions))
-    now = timezone.now()
+    professions, now = sorted(set(professions)), timezone.now()
     starts_at = starts_at or now
-    if other.pk == cpts.pk:
-        raise BadAgreement("Un accord lie deux CPTS différentes.")
-    if not professions or not set(professions) <= set(Profession.values):
-        raise BadAgreement("Choisissez au moins une profession de la liste.")
-    if ends_at is not None and ends_at <= max(starts_at, now):
-        raise BadAgreement("La fin de l'accord doit suivre son début, et être à venir.")
-    living = Agreement.objects.between(cpts.pk).between(other.pk).filter(withdrawn_at=None)
-    if living.exclude(ends_at__lte=now).exists():
-        raise BadAgreement(
-            "Un accord existe déjà avec cette CPTS, ou attend une signature : dénoncez-le d'abord."
-        )
+    _check(cpts, other, professions, starts_at, ends_at)
     agreement = Agreement.objects.create(
         proposed_by_cpts=cpts,
         other_cpts=other,

@@ -24,6 +24,22 @@ class BadSettings(DomainError):
     """A setting that cannot hold."""
 
 
+def _check(
+    values: Mapping[str, Any], spans: Mapping[HoursKind, list[tuple[int, int, int]]]
+) -> None:
+    for kind, found in spans.items():
+        for (day, _, closes), (next_day, opens, _) in zip(found, found[1:], strict=False):
+            if day == next_day and opens < closes:
+                raise BadSettings(f"Deux plages se chevauchent ({kind.label}).")
+    if values.get("out_of_hours_number") and not values.get("out_of_hours_source"):
+        raise BadSettings("Indiquez la source du numéro hors des heures.")
+    if not 1 <= values["search_hours"] <= SEARCH_HOURS_MAX:
+        raise BadSettings(
+            f"Un créneau se cherche dans les {SEARCH_HOURS_MAX} heures au plus "
+            f"({HORIZON_DAYS} jours), une au moins."
+        )
+
+
 @transaction.atomic
 def set_desk(
     *,
@@ -45,17 +61,7 @@ def set_desk(
             "Seuls le coordinateur et l'administrateur changent les réglages de la régulation."
         )
     spans = {HoursKind.DESK: sorted(hours), HoursKind.PDSA: sorted(pdsa_hours)}
-    for kind, found in spans.items():
-        for (day, _, closes), (next_day, opens, _) in zip(found, found[1:], strict=False):
-            if day == next_day and opens < closes:
-                raise BadSettings(f"Deux plages se chevauchent ({kind.label}).")
-    if values.get("out_of_hours_number") and not values.get("out_of_hours_source"):
-        raise BadSettings("Indiquez la source du numéro hors des heures.")
-    if not 1 <= values["search_hours"] <= SEARCH_HOURS_MAX:
-        raise BadSettings(
-            f"Un créneau se cherche dans les {SEARCH_HOURS_MAX} heures au plus "
-            f"({HORIZON_DAYS} jours), une au moins."
-        )
+    _check(values, spans)
     settings = DeskSettings(
         cpts=cpts,
         valid_from=valid_from or timezone.now(),

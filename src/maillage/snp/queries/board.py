@@ -134,40 +134,44 @@ def _proposals(cpts: Cpts, care_requests: list[int]) -> dict[int, list]:
             state__in=[*LIVE, ProposalState.REFUSED, ProposalState.COUNTERED],
         )
         .annotate(is_away=Exists(away))
-        .select_related("professional", "booking__slot__place__commune")
+        .select_related("professional", "booking__slot__place__commune", "agreement")
         .order_by("sent_at", "pk")
     ):
         by_request[proposal.care_request_id].append(proposal)
     return by_request
 
 
+def _alert(row: dict, proposals: list[Proposal]) -> str:
+    if row["status"] == S.HANDED_OVER:
+        return "À transmettre au 15 : reprise à confirmer"
+    if any(p.is_away and p.state == ProposalState.ACCEPTED for p in proposals):
+        return AWAY
+    if row["to_tell"]:
+        return " ; ".join(filter(None, [f"À dire au patient : {row['to_tell']}", row["alert"]]))
+    return row["alert"]
+
+
+def _pressing(row: dict, settings: DeskSettings, now: dt.datetime) -> Deadline | None:
+    found = deadlines(
+        status=row["status"],
+        received_at=row["received_at"],
+        planned_at=row["planned_at"],
+        care_started_at=row["care_started_at"],
+        settings=settings,
+        now=now,
+    )
+    return pressing_deadline(found)
+
+
 def _row(row: dict, proposals: list[Proposal], settings: DeskSettings, now: dt.datetime) -> Row:
     status = S(row["status"])
     proposals = [each for each in proposals if each.state in LIVE]
-    alert = row["alert"]
-    if status == S.HANDED_OVER:
-        alert = "À transmettre au 15 : reprise à confirmer"
-    elif any(p.is_away and p.state == ProposalState.ACCEPTED for p in proposals):
-        alert = AWAY
-    elif row["to_tell"]:
-        alert = " ; ".join(filter(None, [f"À dire au patient : {row['to_tell']}", alert]))
-    waited = (now - row["received_at"]).total_seconds() / 60
-    waiting = status in (S.NEW, S.PROPOSED)
-    pressing = pressing_deadline(
-        deadlines(
-            status=status,
-            received_at=row["received_at"],
-            planned_at=row["planned_at"],
-            care_started_at=row["care_started_at"],
-            settings=settings,
-            now=now,
-        )
-    )
-    if (
-        alert
-        or (pressing and pressing.is_late and status != S.INFORMED)
-        or (waiting and waited >= settings.late_minutes)
-    ):
+    alert = _alert(row, proposals)
+    waiting = status in SEARCHING
+    pressing = _pressing(row, settings, now)
+    is_late = pressing is not None and pressing.is_late and status != S.INFORMED
+    waited = (now - row["received_at"]).total_seconds() / 60 if waiting else 0
+    if alert or is_late or (waiting and waited >= settings.late_minutes):
         urgency = 3
     elif (waiting and waited >= settings.soon_minutes) or status == S.ACCEPTED:
         urgency = 2

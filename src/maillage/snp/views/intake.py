@@ -19,11 +19,11 @@ from maillage.residents import queries as residents
 from maillage.residents.models import Resident
 from maillage.snp import actions, queries
 from maillage.snp.forms import NONE_OF_THESE, CareRequestForm
-from maillage.snp.models import Ring
+from maillage.snp.models import DeskSettings, Ring
 from maillage.snp.queries.ladder import standby
 from maillage.snp.views.desk import PURPOSE, on_board
 from maillage.territory import queries as territory
-from maillage.territory.models import Commune
+from maillage.territory.models import Commune, Cpts
 
 FORM_FIELDS = (
     *("form_key", "phone", "out_of_hours_seen", "channel", "profession", "reason", "note"),
@@ -95,15 +95,22 @@ def new(request):
             "flags": flags,
             "desk_is_open": is_open,
             "desk_hours": queries.desk_text(settings),
-            "is_pdsa": not is_open and queries.is_pdsa(request.cpts),
-            "out_of_hours": settings,
-            "standby": None if is_open else standby(request.cpts, timezone.now()),
+            **({} if is_open else closed_words(request.cpts, settings)),
             "doubles": doubles,
             "ask_doubles": bool(doubles),
             "calls": calls,
         },
         status=422 if request.method == "POST" else 200,
     )
+
+
+def closed_words(cpts: Cpts, settings: DeskSettings) -> dict:
+    """What to say and who will answer while the desk is closed."""
+    return {
+        "is_pdsa": queries.is_pdsa(cpts),
+        "out_of_hours": settings,
+        "standby": standby(cpts, timezone.now()),
+    }
 
 
 def likely_doubles(request, *, phone: str, commune: str) -> list[Resident]:
