@@ -5,6 +5,7 @@ import datetime as dt
 import pytest
 from django.apps import apps
 from django.db import IntegrityError, connection, models, transaction
+from django.db.models import F
 from django_scopes import scope, scopes_disabled
 
 from factories import MONDAY, make_case, make_desk, make_doctor, make_request, make_slot, set_desk
@@ -14,6 +15,7 @@ from maillage.kernel.constraints import TenantForeignKey
 from maillage.residents.models import Resident
 from maillage.snp import queries
 from maillage.snp.models import (
+    Call,
     CareRequest,
     CareRequestEvent,
     CareRequestNumber,
@@ -24,6 +26,8 @@ from maillage.snp.models import (
     Proposal,
     RedFlag,
     RedFlagList,
+    ShiftHandOver,
+    Shortlist,
 )
 from people import actor_as
 
@@ -63,9 +67,27 @@ def rows(desk, cpts):
         "attempt": InformAttempt.objects.first(),
         "event": CareRequestEvent.objects.first(),
         "counter": CareRequestNumber.objects.get(),
+        "call": Call.objects.create(
+            cpts=cpts,
+            care_request=case.care_request,
+            at=MONDAY,
+            by_seat=desk.seat,
+            to="professional",
+            professional=case.doctor,
+            result="busy",
+        ),
+        "shift": ShiftHandOver.objects.create(
+            cpts=cpts,
+            at=MONDAY,
+            from_seat=desk.seat,
+            to_seat=actor_as(cpts, Role.DISPATCHER).seat,
+            requests=1,
+        ),
+        "shortlist": Shortlist.objects.first(),
     }
 
 
+NO_OWNER = {"owner": None, "owned_at": None, "owner_why": ""}
 CHANGES = [
     ("desk_settings_one_to_three_proposals", "settings", {"live_proposals_max": 4}),
     ("desk_settings_proposal_minutes", "settings", {"proposal_minutes": 0}),
@@ -94,13 +116,30 @@ CHANGES = [
     ("inform_attempt_result_known", "attempt", {"result": "perhaps"}),
     ("hand_over_confirmed_all_or_nothing", "handed", {"taken_over_by": "ARM"}),
     ("care_request_event_kind_known", "event", {"kind": "rumour"}),
+    ("care_request_merged_says_where", "request", {"status": "merged", "closed_at": MONDAY}),
+    ("care_request_own_reception_is_later", "request", {"own_received_at": MONDAY}),
+    ("care_request_open_has_an_owner", "request", NO_OWNER),
+    ("care_request_care_started_is_honoured", "request", {"care_started_at": MONDAY}),
+    ("care_request_circle_known", "request", {"circle": "moon"}),
+    ("proposal_countered_says_when", "proposal", {"state": "countered"}),
+    ("proposal_outcome_says_when", "proposal", {"outcome": "missed"}),
+    ("proposal_circle_known", "proposal", {"circle": "moon"}),
+    ("call_to_known", "call", {"to": "moon"}),
+    ("call_result_known", "call", {"result": "perhaps"}),
+    ("call_names_a_professional_only_when_called", "call", {"to": "patient"}),
+    ("shift_to_somebody_else", "shift", {"to_seat": F("from_seat")}),
+    ("shortlist_circle_known", "shortlist", {"circle": "moon"}),
 ]
 
 
 @pytest.mark.parametrize(("name", "row", "values"), CHANGES, ids=[c[0] for c in CHANGES])
 def test_a_row_that_breaks_it_is_refused(rows, name, row, values):
     # A word out of its list breaks the pairs it belongs to as well; either may be told first.
-    also = {"care_request_status_known": "closed_says_when", "proposal_state_known": "says_when"}
+    also = {
+        "care_request_status_known": "closed_says_when",
+        "proposal_state_known": "says_when",
+        "call_to_known": "call_names_a_professional_only_when_called",
+    }
     match = f"{name}|{also[name]}" if name in also else name
     with pytest.raises(IntegrityError, match=match), transaction.atomic():
         change(rows[row], **values)
