@@ -13,8 +13,11 @@ PAGES = {
         *("habitants/nouveau/", "territoire/", "territoire/71306/", "snp/10/fil/"),
         *("snp/10/annuler/", "snp/10/signes/", "snp/10/accord/"),
         *("structures/", "structures/?q=ehpad", "structures/1/"),
+        *("snp/releve/", "snp/jour/", "snp/absences/", "snp/10/fusionner/"),
+        *("snp/10/pourquoi/", "snp/10/minutes/"),
     ],
     "Nour Coordination": [
+        *("snp/jour/", "snp/10/minutes/", "snp/10/pourquoi/", "snp/10/pourquoi/?q=coqelico"),
         *("", "snp/suivi/", "snp/reglages/", "annuaire/ajouter/", "structures/1/"),
         *("structures/ajouter/", "structures/ajouter/?q=zzz", "contacts/1/"),
     ],

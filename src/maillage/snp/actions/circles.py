@@ -23,7 +23,7 @@ from maillage.snp.actions.life import (
     tell,
 )
 from maillage.snp.actions.notices import tell_closing, tell_escalated, tell_named, tell_reminded
-from maillage.snp.enums import LADDER, Circle, EventKind, OwnerReason
+from maillage.snp.enums import LADDER, Circle, EventKind, OwnerReason, ProposalState
 from maillage.snp.models import CareRequest, DeskClosing, DeskSettings, Shortlist
 from maillage.snp.queries import Matching, matching_for, settings_of, shortlist_of
 from maillage.snp.queries.hours import last_closing
@@ -39,6 +39,8 @@ from maillage.snp.queries.ladder import (
 from maillage.snp.rules import can_dispatch
 from maillage.territory.models import Cpts
 
+# Of somebody: the professional's answer, or the desk's to another hour.
+AWAITED = (ProposalState.SENT, ProposalState.COUNTERED)
 HAND_OVER_NOW = "Aucun cercle n'a répondu : transmettez au 15 maintenant."
 
 
@@ -92,7 +94,7 @@ def widen(*, by: Actor, care_request: CareRequest) -> CareRequest:
         care_request.alert = HAND_OVER_NOW
     elif circle == Circle.DUTY:
         care_request.alert = f"Personne n'a répondu : {care_request.owner.user} s'en charge."[:200]
-    elif not care_request.proposals.live().exists():
+    elif not care_request.proposals.filter(state__in=AWAITED).exists():
         care_request.alert = f"Cercle élargi à {circle.label} : proposez."
     save(care_request, by=by)
     tell(care_request, EventKind.WIDENED, f"Après {before.label} : {circle.label}.", by=by)

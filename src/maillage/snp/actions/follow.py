@@ -172,7 +172,7 @@ def record_outcome(
     if honoured:
         care_request.care_started_at = _start(care_request, started_at)
         care_request.closed_at = now
-        care_request.alert = ""
+        care_request.alert = care_request.to_tell = ""
     else:
         care_request.planned_at = None
         care_request.alert = MISSED
@@ -198,6 +198,8 @@ def cancel(*, by: Actor, care_request: CareRequest, cancelled_by: str) -> CareRe
     care_request.cancelled_by = cancelled_by
     care_request.closed_at = timezone.now()
     care_request.alert = ""
+    if cancelled_by == CancelledBy.PATIENT:
+        care_request.to_tell = ""  # whoever cancels is on the line
     save(care_request, by=by)
     text = f"Annulée par {CancelledBy(cancelled_by).label}."
     tell(care_request, EventKind.CANCELLED, text, by=by)
@@ -222,7 +224,7 @@ def hand_over(
         raise Incomplete("Ce signe n'est pas de la liste de votre CPTS.")
     begin_hand_over(care_request, red_flag, by=by)
     withdrawn = withdraw_all(care_request, by=by)
-    care_request.alert = ""
+    care_request.alert = care_request.to_tell = ""
     save(care_request, by=by)
     journal.record(
         "snp.handed_over",
