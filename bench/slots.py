@@ -34,6 +34,7 @@ NAME = "slots"
 PEOPLE = int(os.environ.get("SLOTS_PEOPLE", "100000"))
 QUERIES = int(os.environ.get("SLOTS_QUERIES", "400"))
 WRITES, SEED, BLOCK = 40, 20261122, 200_000
+STARTED = time.perf_counter()
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("MAILLAGE_SHARED") or ROOT.parent / "shared")
 NOW = dt.datetime(2026, 11, 23, 7, tzinfo=dt.UTC)  # Monday, eight in the morning in Paris
@@ -306,16 +307,14 @@ def indexes_aside(fill_all: Callable[[], None]) -> None:
             )
         made = cursor.fetchall()
         for name, _ in made:
-            cursor.execute(
-                f"DROP INDEX {name}"
-                if connection.vendor == "postgresql"
-                else f'DROP INDEX "{name}"'
-            )
+            cursor.execute(f"DROP INDEX {name}")
     fill_all()
+    tell("tables loaded")
     with connection.cursor() as cursor:
         for name, _ in made:
             if "free_slot" not in name:
                 cursor.execute(dict(made)[name])
+        cursor.execute("ANALYZE")
     fill_index()
     with connection.cursor() as cursor:
         for name, sql in made:
@@ -362,6 +361,10 @@ def timed(function: Callable[[Any], Any], asked: Sequence[Any]) -> tuple[dict[st
         taken.append((time.perf_counter() - begin) * 1000)
     p95 = statistics.quantiles(taken, n=20, method="inclusive")[-1]
     return {"median": statistics.median(taken), "p95": p95}, answers
+
+
+def tell(step: str) -> None:
+    print(f"{time.perf_counter() - STARTED:7.1f} s  {step}", file=sys.stderr, flush=True)
 
 
 def run_sql(statement: tuple[str, list]) -> list[tuple]:
@@ -617,9 +620,9 @@ def one_engine() -> dict[str, Any]:
             cursor.execute("ANALYZE")
     results: dict[str, Any] = {"fill": time.perf_counter() - begin, "slots": int(world.owner.size)}
     timezone.now = lambda: NOW
-    measure_searches(world, results)
-    measure_page(world, results)
-    measure_writes(world, results)
+    for step in (measure_searches, measure_page, measure_writes):
+        tell(f"{connection.vendor}, {step.__name__}")
+        step(world, results)
     return results
 
 

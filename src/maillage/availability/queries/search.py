@@ -43,6 +43,8 @@ from maillage.territory.models import Commune, Cpts, CptsCommune
 
 EVERYBODY = Q(for_public=True) | Q(for_pro=True)
 SHOWN = 50
+# What is shown of a professional.
+WORDS = ("given_name", "family_name", "profession", "speciality", "phone")
 # A window lasts a day at most: one that is under way began after this.
 LONGEST_WINDOW = dt.timedelta(days=1)
 LAST_MOMENT = dt.timedelta(microseconds=1)
@@ -210,5 +212,9 @@ def _true_ones(cpts: Cpts, ids: list[int], profession: str, now: dt.datetime) ->
         .with_places_left()
         .filter(places_left__gt=0)
         .select_related("professional", "place__commune")
+        .only(
+            *("starts_at", "ends_at", "is_window", "kind", "mode", "place__commune__name"),
+            *(f"professional__{name}" for name in WORDS),
+        )
         .order_by("starts_at", "pk")
     )
