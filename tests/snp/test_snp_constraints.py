@@ -15,21 +15,29 @@ from maillage.kernel.constraints import TenantForeignKey
 from maillage.residents.models import Resident
 from maillage.snp import queries
 from maillage.snp.models import (
+    Agreement,
+    AgreementHours,
+    AgreementProfession,
     Call,
     CareRequest,
     CareRequestEvent,
     CareRequestNumber,
+    DeskClosing,
     DeskHours,
     DeskSettings,
     HandOver,
     InformAttempt,
+    OnCall,
     Proposal,
     RedFlag,
     RedFlagList,
+    Ring,
+    RingMember,
     ShiftHandOver,
     Shortlist,
+    SnpFee,
 )
-from people import actor_as
+from people import actor_as, make_cpts
 
 
 def change(row, **values):
@@ -47,6 +55,45 @@ def booking(slot, cpts, place_number=9):
     return Booking.objects.create(
         slot=slot, place_number=place_number, cpts=cpts, state="taken", changed_at=MONDAY
     )
+
+
+def ladder_rows(desk, cpts, doctor):
+    """A ring and who is in it, the roster, a closing, an agreement."""
+    other = make_cpts("autre")
+    ring = Ring.objects.create(cpts=cpts, name="Garde", profession="10")
+    agreement = Agreement.objects.create(
+        proposed_by_cpts=cpts,
+        other_cpts=other,
+        starts_at=MONDAY,
+        proposer_signed_at=MONDAY,
+        proposer_signed_by=desk.seat_id,
+        other_signed_at=MONDAY,
+        other_signed_by=1,
+        withdrawn_at=MONDAY,
+        withdrawn_by_cpts=other,
+    )
+    return {
+        "ring": ring,
+        "member": RingMember.objects.create(
+            cpts=cpts, ring=ring, professional=doctor, from_on=MONDAY.date()
+        ),
+        "on_call": OnCall.objects.create(
+            cpts=cpts,
+            seat=desk.seat,
+            starts_at=MONDAY,
+            ends_at=MONDAY + dt.timedelta(hours=8),
+            set_by=desk.seat,
+        ),
+        "closing": DeskClosing.objects.create(
+            cpts=cpts, at=MONDAY, by_seat=desk.seat, owner=desk.seat, requests=1
+        ),
+        "accord": agreement,
+        "covered": AgreementProfession.objects.create(agreement=agreement, profession="10"),
+        "shared": AgreementHours.objects.create(
+            agreement=agreement, weekday=0, opens_minute=480, closes_minute=600
+        ),
+        "fee": SnpFee.objects.create(valid_from=MONDAY.date(), source="essai"),
+    }
 
 
 @pytest.fixture
@@ -84,6 +131,7 @@ def rows(desk, cpts):
             requests=1,
         ),
         "shortlist": Shortlist.objects.first(),
+        **ladder_rows(desk, cpts, case.doctor),
     }
 
 
@@ -129,6 +177,24 @@ CHANGES = [
     ("call_names_a_professional_only_when_called", "call", {"to": "patient"}),
     ("shift_to_somebody_else", "shift", {"to_seat": F("from_seat")}),
     ("shortlist_circle_known", "shortlist", {"circle": "moon"}),
+    ("desk_settings_deadlines_in_order", "settings", {"second_deadline_hours": 23}),
+    ("desk_settings_remind_then_escalate", "settings", {"escalate_minutes": 29}),
+    ("desk_settings_summary_in_the_day", "settings", {"summary_minute": 1440}),
+    ("desk_settings_number_has_a_source", "settings", {"out_of_hours_number": "02 61 91 00 00"}),
+    ("ring_profession_known", "ring", {"profession": "99"}),
+    ("ring_has_a_name", "ring", {"name": ""}),
+    ("ring_member_dates_in_order", "member", {"until_on": MONDAY.date() - dt.timedelta(days=1)}),
+    ("on_call_ends_after_it_starts", "on_call", {"ends_at": MONDAY}),
+    ("desk_closing_leaves_an_owner", "closing", {"owner": None}),
+    ("agreement_between_two", "accord", {"other_cpts": F("proposed_by_cpts")}),
+    ("agreement_ends_after_it_starts", "accord", {"ends_at": MONDAY}),
+    ("agreement_proposer_signs_whole", "accord", {"proposer_signed_by": None}),
+    ("agreement_other_signs_whole", "accord", {"other_signed_at": None}),
+    ("agreement_withdrawn_says_by_whom", "accord", {"withdrawn_by_cpts": None}),
+    ("agreement_profession_known", "covered", {"profession": "99"}),
+    ("agreement_hours_weekday", "shared", {"weekday": 7}),
+    ("agreement_hours_close_after_they_open", "shared", {"closes_minute": 480}),
+    ("snp_fee_has_a_source", "fee", {"source": ""}),
 ]
 
 
@@ -157,6 +223,9 @@ COPIES = [
     ("red_flag_position", "flag", {}, ("flag_list_id", "position")),
     ("proposal_one_accepted", "proposal", {}, ("care_request_id",)),
     ("proposal_asked_once", "sent", {}, ("care_request_id", "professional_id")),
+    ("ring_name_once", "ring", {}, ("cpts_id", "name")),
+    ("ring_member_once", "member", {}, ("ring_id", "professional_id")),
+    ("agreement_profession_once", "covered", {}, ("agreement_id", "profession")),
 ]
 
 
@@ -175,8 +244,16 @@ def test_a_booking_answers_one_proposal_and_a_request_is_handed_over_once(rows):
             copy(row)
 
 
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no exclusion constraint")
+def test_two_people_are_not_on_call_at_once(rows):
+    first = rows["on_call"]
+    copy(first, starts_at=first.ends_at, ends_at=first.ends_at + dt.timedelta(hours=1))
+    with pytest.raises(IntegrityError, match="on_call_one_at_a_time"), transaction.atomic():
+        copy(first, starts_at=first.ends_at - dt.timedelta(minutes=1))
+
+
 def test_every_check_and_unique_constraint_of_the_app_is_broken_above():
-    tried = {name for name, *_ in (*CHANGES, *COPIES)}
+    tried = {name for name, *_ in (*CHANGES, *COPIES)} | {"on_call_one_at_a_time"}
     declared = {
         constraint.name
         for model in apps.get_app_config("snp").get_models()
@@ -215,6 +292,7 @@ def theirs(neighbour):
             "redflag": RedFlag.objects.first(),
             "redflaglist": RedFlagList.objects.first(),
             "desksettings": DeskSettings.objects.first(),
+            "ring": Ring.objects.create(cpts=neighbour, name="Garde", profession="10"),
         }
 
 
@@ -228,6 +306,8 @@ def test_a_neighbours_row_is_refused(rows, theirs, model, constraint):
         values["position"] = 99
     if model is HandOver and constraint.field == "confirmed_by":
         values |= {"confirmed_at": MONDAY, "taken_over_by": "ARM"}
+    if constraint.field == "merged_into":
+        values |= {"status": "merged", "closed_at": MONDAY}
     with pytest.raises(IntegrityError, match=constraint.name), transaction.atomic():
         change(row, **values)
         with connection.cursor() as cursor:

@@ -29,7 +29,7 @@ from maillage.directory.models import (
 from maillage.residents.actions import record_resident
 from maillage.residents.models import Resident
 from maillage.snp import actions as snp
-from maillage.snp.models import CareRequest, Proposal
+from maillage.snp.models import Agreement, CareRequest, OnCall, Proposal
 from maillage.snp.queries import matching_for, proposal_token
 from maillage.territory.models import Commune, Cpts
 
@@ -90,6 +90,9 @@ LISTS = {
     "snp:reorient_all": {D},
     "snp:settings": {A, C},
     "snp:signs_settings": {A, C},
+    "snp:roster": {A, C, D},
+    "snp:close_desk": {D},
+    "snp:agreements": {A, C, D},
     "snp:rings": {A, C},
     "snp:preferences": {P, S},
     "snp:pause": {P, S},
@@ -124,6 +127,7 @@ OBJECTS = {
     "snp:story": ("care_request", {C, D, P}, {D}),
     "snp:take": ("care_request", {C, D, P}, {D}),
     "snp:propose": ("care_request", {C, D, P}, {D}),
+    "snp:widen": ("care_request", {C, D, P}, {D}),
     "snp:call": ("care_request", {C, D, P}, {D}),
     "snp:merge": ("care_request", {C, D, P}, {D}),
     "snp:unmerge": ("care_request", {C, D, P}, {D}),
@@ -138,6 +142,9 @@ OBJECTS = {
     "snp:outcome": ("care_request", {C, D, P}, {D, P}),
     "snp:reorient": ("care_request", {C, D, P}, {D}),
     "snp:cancel": ("care_request", {C, D, P}, {D}),
+    "snp:roster_end": ("on_call", {A, C, D}, {A, C}),
+    "snp:agreement_sign": ("accord", {A, C, D}, {A, C}),
+    "snp:agreement_withdraw": ("accord", {A, C, D}, {A, C}),
     "snp:ring": ("ring", {A, C, D}, {A, C}),
     "snp:ring_rename": ("ring", {A, C, D}, {A, C}),
     "snp:ring_close": ("ring", {A, C, D}, {A, C}),
@@ -289,6 +296,15 @@ class Story:
             found["ring_member"] = snp.add_to_ring(
                 by=SYSTEM, ring=found["ring"], professional=professional
             )
+            # The neighbour's agreement is with a third CPTS: it is none of ours.
+            found["accord"] = Agreement.objects.create(
+                proposed_by_cpts=cpts,
+                other_cpts=Cpts.objects.exclude(pk__in=[self.own.pk, self.foreign.pk]).first(),
+                starts_at=now,
+            )
+            found["on_call"] = OnCall.objects.create(
+                cpts=cpts, seat=seat, starts_at=now, ends_at=now + dt.timedelta(hours=8)
+            )
             if cpts == self.own:
                 found["delegation"], _ = Delegation.objects.get_or_create(
                     professional=professional, secretary=secretary, from_on=now.date()
@@ -436,7 +452,7 @@ def test_what_is_foreign_was_not_touched(story):
     with scopes_disabled():
         before = [
             (model.__name__, list(model.objects.filter(cpts=story.foreign).values()))
-            for model in (CareRequest, Proposal, Resident)
+            for model in (CareRequest, Proposal, Resident, OnCall)
         ]
     for name, (kind, _, _) in OBJECTS.items():
         if kind != "commune":
@@ -445,6 +461,6 @@ def test_what_is_foreign_was_not_touched(story):
     with scopes_disabled():
         after = [
             (model.__name__, list(model.objects.filter(cpts=story.foreign).values()))
-            for model in (CareRequest, Proposal, Resident)
+            for model in (CareRequest, Proposal, Resident, OnCall)
         ]
     assert before == after
