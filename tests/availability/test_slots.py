@@ -45,6 +45,31 @@ def test_a_replay_writes_nothing(shown, desk, cpts):
     assert not JournalLine.objects.exists()
 
 
+def versions():
+    """What PostgreSQL changes whenever it writes a row."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 's', id, 0, xmin::text, ctid::text FROM availability_slot UNION ALL "
+            "SELECT 'f', slot_id, shelf, xmin::text, ctid::text FROM availability_freeslot"
+        )
+        return set(cursor.fetchall())
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="reads PostgreSQL's row versions")
+def test_what_does_not_change_is_not_written_again(shown, desk, cpts):
+    for weekday in range(7):
+        shown.period(weekday=weekday, ends_minute=18 * 60)  # enough of them for COPY
+    take(desk, cpts, shown.slots.first())
+    before = versions()
+    assert len(before) > 700
+    actions.roll_horizon(by=SYSTEM)
+    assert versions() == before
+    rule = shown.open(wall(MONDAY, 19), wall(MONDAY, 20))
+    assert len(versions() - before) == 2 and before <= versions()
+    actions.close_opening(by=shown.actor, opening=rule)
+    assert versions() == before
+
+
 def test_the_cost_does_not_grow_with_the_slots(shown, cpts):
     def cost():
         with CaptureQueriesContext(connection) as queries:
