@@ -20,13 +20,19 @@ PAGES = {
         *("snp/jour/", "snp/10/minutes/", "snp/10/pourquoi/", "snp/10/pourquoi/?q=coqelico"),
         *("", "snp/suivi/", "snp/reglages/", "annuaire/ajouter/", "structures/1/"),
         *("structures/ajouter/", "structures/ajouter/?q=zzz", "contacts/1/"),
+        *("snp/cercles/", "sollicitations/repartition/"),
     ],
     "Ariane Administration": ["", "roles/", "envois/"],
-    "Alix Coquelicot": ["", "disponibilites/", "disponibilites/visibilite/", "delegations/"],
-    "Célestin Secrétariat": ["", "disponibilites/", "disponibilites/semaines/", "delegations/"],
+    "Alix Coquelicot": [
+        *("", "disponibilites/", "disponibilites/visibilite/", "delegations/"),
+        *("sollicitations/", "sollicitations/recues/", "sollicitations/repartition/"),
+    ],
+    "Célestin Secrétariat": [
+        *("", "disponibilites/", "disponibilites/semaines/", "delegations/", "sollicitations/"),
+    ],
     "Thémis": ["", "journal/", "journal/?habitant=douze&acte=snp.created"],
     "Lise Lecture": ["", "territoire/"],
-    "Prune Présidence": [""],
+    "Prune Présidence": ["", "sollicitations/repartition/"],
     "Octave Trésorerie": [""],
 }
 VIEWS = [(1440, 900, "light"), (320, 640, "dark")]

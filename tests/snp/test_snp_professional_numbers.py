@@ -5,7 +5,7 @@ import statistics
 from decimal import Decimal
 
 import pytest
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django_scopes import scope, scopes_disabled
 
 from factories import (
@@ -275,6 +275,8 @@ def test_a_change_is_a_new_dated_row_of_the_technical_operator(client, cpts, des
         actions.record_fee(by=desk, valid_from=dt.date(2027, 1, 1), source="essai")
     with pytest.raises(actions.BadFee, match="déjà"):
         actions.record_fee(by=SYSTEM, valid_from=fee.valid_from, source="essai")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        SnpFee.objects.create(valid_from=fee.valid_from, source="autre")
     with pytest.raises(actions.BadFee, match="source"):
         actions.record_fee(by=SYSTEM, valid_from=dt.date(2027, 1, 1), source=" ")
     client.force_login(desk.seat.user)
