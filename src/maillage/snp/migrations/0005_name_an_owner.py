@@ -30,4 +30,4 @@ def name_owners(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [("snp", "0004_circles_owners_deadlines")]
 
-    operations = [migrations.RunPython(name_owners, migrations.RunPython.noop)]
+    operations = [migrations.RunPython(name_owners, migrations.RunPython.noop, elidable=True)]
