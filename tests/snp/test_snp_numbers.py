@@ -549,17 +549,17 @@ def test_few_queries_whatever_the_requests(client, cpts, desk):
 
 
 @pytest.mark.slow
-def test_fifty_thousand_requests_in_a_second(client, cpts, desk):
-    fill(desk, 50_000)
+def test_many_requests_take_little_time(client, cpts, desk):
+    fill(desk, 20_000)
     sign_in(client, cpts, Role.COORDINATOR)
     client.get(at("numbers", cpts))
     took = []
     for _ in range(3):
-        begun = time.perf_counter()
+        begun = time.process_time()  # ours, not what else the machine does
         assert client.get(at("numbers", cpts, **ASKED, par="commune")).status_code == 200
-        took.append(time.perf_counter() - begun)
+        took.append(time.process_time() - begun)
     print(f"{min(took):.2f} s")
-    assert min(took) < 3, took  # the bench says how fast; here, that nothing is quadratic
+    assert min(took) < 1, took
 
 
 # What outsiders read

@@ -31,28 +31,46 @@ PLACED = (CareRequestStatus.ACCEPTED, CareRequestStatus.INFORMED, CareRequestSta
 
 
 class Micros(Func):
-    """A moment as whole microseconds since 1970, without making a Python date of it."""
+    """A moment as `moments` reads it, without making a Python date of each: microseconds since 1970
+    on PostgreSQL, the text SQLite keeps."""
 
     output_field = BigIntegerField()
     arity = 1
-    divided = ""
+
+    def get_db_converters(self, connection):
+        return []
 
     def as_sqlite(self, compiler, connection, **context):
-        template = (
-            "((CAST(strftime('%%%%s', substr(%(expressions)s, 1, 19)) AS INTEGER) * 1000000"
-            f" + CAST(substr(%(expressions)s, 21, 6) AS INTEGER)){self.divided})"
-        )
+        # No longer a column: the driver makes a date of each moment of a column.
+        return self.as_sql(compiler, connection, template="(%(expressions)s || '')", **context)
+
+    def as_postgresql(self, compiler, connection, **context):
+        template = "CAST(EXTRACT(EPOCH FROM %(expressions)s) * 1000000 AS BIGINT)"
+        return self.as_sql(compiler, connection, template=template, **context)
+
+
+class HourOf(Func):
+    """The whole hours since 1970 of a moment."""
+
+    output_field = BigIntegerField()
+    arity = 1
+
+    def as_sqlite(self, compiler, connection, **context):
+        # Without its microseconds, that SQLite would round.
+        whole = "strftime('%%%%s', substr(%(expressions)s, 1, 19))"
+        template = f"(CAST({whole} AS INTEGER) / 3600)"
         return self.as_sql(compiler, connection, template=template, **context)
 
     def as_postgresql(self, compiler, connection, **context):
-        template = f"(CAST(EXTRACT(EPOCH FROM %(expressions)s) * 1000000 AS BIGINT){self.divided})"
+        template = "CAST(FLOOR(EXTRACT(EPOCH FROM %(expressions)s) / 3600) AS BIGINT)"
         return self.as_sql(compiler, connection, template=template, **context)
 
 
-class HourOf(Micros):
-    """The whole hours since 1970 of a moment."""
-
-    divided = f" / {HOUR}"
+def moments(values) -> Ints:
+    """What `Micros` gave, NEVER where there is no moment (numpy's "not a time" is that number)."""
+    if any(isinstance(each, str) for each in values):
+        return np.array(values, dtype="datetime64[us]").astype(np.int64)
+    return np.array([NEVER if each is None else each for each in values], dtype=np.int64)
 
 
 def micros(moment: dt.datetime) -> int:
@@ -138,12 +156,12 @@ def sample_of(cpts: Cpts, period: Period, now: dt.datetime | None = None) -> Sam
             planned=Micros("planned_at"),
             started=Micros("care_started_at"),
         )
-        .order_by("received_at", "pk")
+        .order_by()
         .values_list(*REQUEST_COLUMNS, "received", "planned", "started")
     )
     ids, status, channel, profession, commune, received, planned, started = _columns(found, 8)
-    status, received = np.array(status, dtype="U11"), _moments(received)
-    planned, started = _moments(planned), _moments(started)
+    status, received = np.array(status, dtype="U11"), moments(received)
+    planned, started = moments(planned), moments(started)
     is_placed = np.isin(status, PLACED)
     first, second = _deadlines(cpts, received)
     ids = np.array(ids, dtype=np.int64)
@@ -151,7 +169,9 @@ def sample_of(cpts: Cpts, period: Period, now: dt.datetime | None = None) -> Sam
     proposals = _proposals(inside, ids, is_placed)
     accepted = proposals.pop("accepted")
     reoriented = CareRequestEvent.objects.filter(kind=EventKind.REORIENTED, **inside)
-    event_id, event_of = _columns(list(reoriented.values_list("pk", "care_request_id")), 2)
+    event_id, event_of = _columns(
+        list(reoriented.order_by().values_list("pk", "care_request_id")), 2
+    )
     return Sample(
         cpts=cpts,
         period=period,
@@ -177,10 +197,6 @@ def _columns(rows: list[tuple], width: int) -> list:
     return list(zip(*rows, strict=True)) if rows else [()] * width
 
 
-def _moments(values) -> Ints:
-    return np.array([NEVER if each is None else each for each in values], dtype=np.int64)
-
-
 def _places(ids: Ints, wanted) -> Ints:
     """Where each wanted request stands in `ids`; all of them are there."""
     order = np.argsort(ids)
@@ -203,7 +219,7 @@ def _proposals(inside: dict, ids: Ints, is_placed: Bools) -> dict:
     rows = list(
         Proposal.objects.filter(**inside)
         .annotate(sent=Micros("sent_at"), answered=Micros("answered_at"))
-        .order_by("pk")
+        .order_by()
         .values_list(
             *("pk", "care_request_id", "state", "refusal_reason", "answered_via", "outcome"),
             *("sent", "answered"),
@@ -212,11 +228,11 @@ def _proposals(inside: dict, ids: Ints, is_placed: Bools) -> dict:
     pks, of, state, refusal, via, outcome, sent, answered = _columns(rows, 8)
     of, state = _places(ids, of), np.array(state, dtype="U9")
     proposed = np.full(ids.size, np.iinfo(np.int64).max)
-    np.minimum.at(proposed, of, _moments(sent))
+    np.minimum.at(proposed, of, moments(sent))
     proposed[proposed == np.iinfo(np.int64).max] = NEVER
     accepted = np.full(ids.size, NEVER)
     stands = (state == ProposalState.ACCEPTED) & is_placed[of]
-    accepted[of[stands]] = _moments(answered)[stands]
+    accepted[of[stands]] = moments(answered)[stands]
     return {
         "proposal_id": np.array(pks, dtype=np.int64),
         "proposal_of": of,
@@ -234,8 +250,8 @@ def _informed(inside: dict, ids: Ints, accepted: Ints) -> Ints:
     rows = InformAttempt.objects.filter(result=InformResult.REACHED, **inside).annotate(
         told=Micros(F("at"))
     )
-    of, told = _columns(list(rows.values_list("care_request_id", "told")), 2)
-    of, told = _places(ids, of), np.array(told, dtype=np.int64)
+    of, told = _columns(list(rows.order_by().values_list("care_request_id", "told")), 2)
+    of, told = _places(ids, of), moments(told)
     counts = (accepted[of] != NEVER) & (told >= accepted[of])
     informed = np.full(ids.size, np.iinfo(np.int64).max)
     np.minimum.at(informed, of[counts], told[counts])

@@ -169,7 +169,7 @@ def rows_behind(sample: Sample, code: str, by: str, unit: str) -> Ints:
         if unit not in groups.codes:
             raise KeyError(unit)
         mask = mask & (groups.of[of] == groups.codes.index(unit))
-    order = np.argsort(of[mask], kind="stable")
+    order = np.lexsort((rows[mask], sample.received[of[mask]]))
     return rows[mask][order]
 
 
