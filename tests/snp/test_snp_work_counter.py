@@ -177,6 +177,7 @@ def test_an_hour_nobody_takes_expires_like_a_proposal(desk, case, doctor, clock)
     offer(doctor, case)
     clock.move(minutes=14)
     Command().handle(loop=False)
+    actions.expire_counter(by=SYSTEM, proposal=case.proposal)  # a clock that is too quick
     assert fresh(case.proposal).state == "countered"
     clock.move(minutes=1)
     Command().handle(loop=False)
