@@ -213,3 +213,17 @@ def test_an_absence_just_over_does_not_bring_back_the_window_it_hid(shown, clock
     assert shown.slots.count() == 0
     clock(MONDAY, 14, 30)
     assert actions.roll_horizon(by=SYSTEM)["created"] == 0
+
+
+def test_another_cut_never_offers_again_the_time_of_somebody_expected(shown, desk, cpts):
+    """9:20–9:40 is taken; the hour is then cut every quarter of an hour."""
+    period = shown.period()
+    booking = take(desk, cpts, shown.slots.get(starts_at=wall(MONDAY, 9, 20)))
+    actions.end_period(by=shown.actor, period=period, until_on=MONDAY - dt.timedelta(days=1))
+    shown.period(slot_minutes=15)
+    day = Slot.objects.filter(starts_at__lt=wall(MONDAY, 12), closed_at=None)
+    starts = day.order_by("starts_at").values_list("starts_at", flat=True)
+    assert [f"{timezone.localtime(at):%H:%M}" for at in starts] == ["09:00", "09:45"]
+    actions.release_place(by=desk, booking=booking)
+    actions.roll_horizon(by=SYSTEM, professionals=[shown.professional.pk])
+    assert day.count() == 4

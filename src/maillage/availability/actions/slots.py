@@ -1,7 +1,7 @@
 """From rules to slots: computed again after each change, unchanged rows not written."""
 
 import datetime as dt
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from django.db import connection, transaction
@@ -9,7 +9,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from maillage.availability.actions.shelves import shelve_slots_of
-from maillage.availability.enums import HORIZON_DAYS
+from maillage.availability.enums import HORIZON_DAYS, LIVE
 from maillage.availability.models import (
     Booking,
     CptsVisibility,
@@ -45,14 +45,15 @@ def refresh_slots(professional_ids: Iterable[int]) -> dict[str, int]:
     """Make the open slots of these professionals what their rules say, from now to the horizon.
 
     A slot that was ever booked is never changed: when its rule is gone it is only closed to others,
-    and opened again when the rule comes back. Called inside an action, after the change. Returns
+    and opened again when the rule comes back; nothing is cut over it while a place of it is held or
+    taken. Called inside an action, after the change. Returns
     how many were created, changed, closed, deleted and left alone.
     """
     ids = sorted(set(professional_ids))
     list(Professional.objects.select_for_update(of=("self",)).filter(pk__in=ids).order_by("pk"))
     now = timezone.now()
     wanted = computed_slots(ids, now=now, days=HORIZON_DAYS)
-    existing, booked = _locked_slots(ids, now)
+    existing, booked, live = _locked_slots(ids, now)
     counts = dict.fromkeys(("created", "changed", "closed", "deleted", "unchanged"), 0)
     seen: set[SlotKey] = set()
     changed: list[Slot] = []
@@ -73,13 +74,37 @@ def refresh_slots(professional_ids: Iterable[int]) -> dict[str, int]:
     counts["changed"] = Slot.objects.bulk_update(
         changed, [*OFFERED, "ends_at", "closed_at"], batch_size=500
     )
-    _insert({key: rule for key, rule in wanted.items() if key not in seen}, counts)
+    new = {key: rule for key, rule in wanted.items() if key not in seen}
+    _insert(_beside(new, [stored for stored in gone if stored[0] in live]), counts)
     shelve_slots_of(ids)
     return counts
 
 
-def _locked_slots(ids: list[int], now: dt.datetime) -> tuple[list[_Stored], set[int]]:
-    """Slots not over, locked, open ones first; and the ids of those ever booked.
+def _beside(
+    new: dict[SlotKey, ComputedSlot], promised: list[_Stored]
+) -> dict[SlotKey, ComputedSlot]:
+    """Without what would offer again the time of somebody already expected. A window has no hour of
+    its own: it may lie over an appointment."""
+    if not promised:
+        return new
+    owner, window = OFFERED.index("professional_id"), OFFERED.index("is_window")
+    busy: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for _, _, key, held in promised:
+        if not held.offer[window]:
+            busy[held.offer[owner]].append((key[2], held.ends_minute))
+    return {
+        key: rule
+        for key, rule in new.items()
+        if rule.offer[window]
+        or not any(
+            key[2] < end and start < rule.ends_minute for start, end in busy[rule.offer[owner]]
+        )
+    }
+
+
+def _locked_slots(ids: list[int], now: dt.datetime) -> tuple[list[_Stored], set[int], set[int]]:
+    """Slots not over, locked, open ones first; the ids of those ever booked, and of those of which a
+    place is held or taken.
 
     Two statements on purpose: the second sees the bookings committed while the first one waited.
     """
@@ -93,8 +118,9 @@ def _locked_slots(ids: list[int], now: dt.datetime) -> tuple[list[_Stored], set[
         )
     )
     existing = [(row[0], row[1], row[2:5], ComputedSlot(row[5:-1], row[-1])) for row in rows]
-    booked = Booking.objects.filter(slot__in=slots).values_list("slot", flat=True)
-    return existing, set(booked)
+    booked = list(Booking.objects.filter(slot__in=slots).values_list("slot", "state"))
+    live = {slot for slot, state in booked if state in LIVE}
+    return existing, {slot for slot, _ in booked}, live
 
 
 def _withdraw(

@@ -27,7 +27,32 @@ def computed_slots(
     professional_ids: Iterable[int], *, now: dt.datetime, days: int
 ) -> dict[SlotKey, ComputedSlot]:
     """The slots the rules of these professionals give from `now` on, for `days` days."""
-    ids = list(professional_ids)
+    periods, openings, slots = _expanded(list(professional_ids), now, days)
+    keep = slots.end > intervals.minute_of(now)
+    offers = {
+        intervals.Source.WEEKLY.value: {pk: _offer(each) for pk, each in periods.items()},
+        intervals.Source.OPENING.value: {pk: _offer(each) for pk, each in openings.items()},
+    }
+    weekly = intervals.Source.WEEKLY.value
+    return {
+        (
+            source if kind == weekly else None,
+            None if kind == weekly else source,
+            start,
+        ): ComputedSlot(offers[kind][source], end)
+        for kind, source, start, end in zip(
+            slots.source_kind[keep].tolist(),
+            slots.source[keep].tolist(),
+            slots.start[keep].tolist(),
+            slots.end[keep].tolist(),
+            strict=True,
+        )
+    }
+
+
+def _expanded(
+    ids: list[int], now: dt.datetime, days: int
+) -> tuple[dict[int, WeeklyPeriod], dict[int, Opening], intervals.Slots]:
     # The same day whoever asks: a page under another zone must not move the horizon.
     today = now.astimezone(dt.UTC).date()
     periods = {
@@ -57,26 +82,7 @@ def computed_slots(
         first_on=today - dt.timedelta(days=1),
         before_on=today + dt.timedelta(days=days + 1),
     )
-    keep = slots.end > intervals.minute_of(now)
-    offers = {
-        intervals.Source.WEEKLY.value: {pk: _offer(each) for pk, each in periods.items()},
-        intervals.Source.OPENING.value: {pk: _offer(each) for pk, each in openings.items()},
-    }
-    weekly = intervals.Source.WEEKLY.value
-    return {
-        (
-            source if kind == weekly else None,
-            None if kind == weekly else source,
-            start,
-        ): ComputedSlot(offers[kind][source], end)
-        for kind, source, start, end in zip(
-            slots.source_kind[keep].tolist(),
-            slots.source[keep].tolist(),
-            slots.start[keep].tolist(),
-            slots.end[keep].tolist(),
-            strict=True,
-        )
-    }
+    return periods, openings, slots
 
 
 def _period(period: WeeklyPeriod) -> intervals.WeeklyPeriod:
