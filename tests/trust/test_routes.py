@@ -302,8 +302,9 @@ class Story:
                 other_cpts=Cpts.objects.exclude(pk__in=[self.own.pk, self.foreign.pk]).first(),
                 starts_at=now,
             )
+            later = now + dt.timedelta(days=30)  # after the roster of the demonstration
             found["on_call"] = OnCall.objects.create(
-                cpts=cpts, seat=seat, starts_at=now, ends_at=now + dt.timedelta(hours=8)
+                cpts=cpts, seat=seat, starts_at=later, ends_at=later + dt.timedelta(hours=8)
             )
             if cpts == self.own:
                 found["delegation"], _ = Delegation.objects.get_or_create(

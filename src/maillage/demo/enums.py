@@ -31,7 +31,7 @@ STAFF = (
     ("80", "", 1, 2, 130, True, True, False),
 )
 SMALL_STAFF = (
-    ("10", "SM54", 5, 0, 130, True, True, False),
+    ("10", "SM54", 5, 0, 130, True, True, True),
     ("60", "", 2, 0, 130, True, True, False),
 )
 
@@ -43,21 +43,84 @@ MAIN_COMMUNES = (
 
 MAIN = "centre-saone-et-loire"
 
-# (minutes ago, reason, age band, commune, channel, note, what happened)
+# The neighbour whose doctors help at a distance, and the one whose agreement waits for a signature.
+DISTANT = "golfe"
+WAITING = "pays-des-maures-littoral"
+
+# (name, profession, speciality, from, to: places in the directory) of the rings of the main territory.
+RINGS = (
+    ("Médecins du bassin montcellien", "10", "SM54", 0, 6),
+    ("Médecins du bassin creusotin", "10", "SM54", 6, 12),
+    ("Infirmiers à domicile", "60", "", 0, 4),
+)
+# Whose turn it is, day after day.
+ON_CALL = ("coordination", "regulation", "regulation2", "administration")
+
+# A story: reason, age band, commune, channel, note, what else the call said, then what happened:
+# a number lets so many minutes pass, a word is an act (see `stories`). The oldest come first.
 STORIES = (
-    (47, "fever", "0-1", "71306", "sas", "39,5 depuis hier soir", "new"),
-    (38, "back_pain", "16-69", "71540", "pharmacist", "ne peut plus se pencher", "proposed"),
-    (31, "wound", "16-69", "71040", "patient", "main, à revoir", "new"),
-    (26, "urinary", "16-69", "71153", "sas", "", "new"),
-    (22, "fall", "70-130", "71132", "professional", "surveillance de plaie", "new"),
-    (17, "ear", "2-5", "71059", "patient", "", "accepted"),
-    (12, "treatment", "70-130", "71212", "pharmacist", "plus de traitement", "new"),
-    (9, "cough", "6-15", "71486", "patient", "", "new"),
-    (5, "skin", "16-69", "71306", "patient", "éruption depuis ce matin", "new"),
-    (90, "digestive", "16-69", "71153", "sas", "", "informed"),
-    (1500, "fever", "2-5", "71306", "patient", "", "honoured"),
-    (1620, "pain", "16-69", "71040", "professional", "", "missed"),
-    (1700, "cough", "70-130", "71540", "patient", "", "cancelled"),
+    (
+        "fever",
+        "16-69",
+        "71040",
+        "sas",
+        "39 depuis hier",
+        "sas",
+        "5 propose 16 nobody 30 sas_busy 35",
+    ),
+    ("pain", "16-69", "71306", "patient", "", "named", "6 propose 4 refuse 10 call_busy 30 35"),
+    ("back_pain", "16-69", "71540", "pharmacist", "ne peut plus se pencher", "", "4 propose 16 33"),
+    ("skin", "16-69", "71153", "patient", "à distance possible", "remote", "32 propose 4"),
+    ("digestive", "16-69", "71153", "sas", "", "sas named", "5 propose 3 accept 4 inform 30"),
+    ("wound", "16-69", "71040", "patient", "main, à revoir", "", "12 cancel 10"),
+    ("cough", "70-130", "71540", "patient", "", "named", "6 propose 5 accept 3 inform 20"),
+    ("urinary", "16-69", "71153", "sas", "", "sas", "8 propose 4 counter 6"),
+    ("fall", "70-130", "71132", "professional", "surveillance de plaie", "", "22"),
+    ("fall", "70-130", "71132", "patient", "", "again named", "9 merge"),
+    ("ear", "2-5", "71059", "patient", "", "named", "5 propose 4 accept 3 no_answer 6"),
+    ("pain", "16-69", "71486", "patient", "à la poitrine depuis une heure", "", "3 hand_over 4"),
+    ("fever", "0-1", "71306", "sas", "39,5 depuis hier soir", "sas", "6 propose 6"),
+    (
+        "treatment",
+        "70-130",
+        "71212",
+        "pharmacist",
+        "plus de traitement",
+        "ring",
+        "5 call_reached 4",
+    ),
+    ("cough", "6-15", "71486", "patient", "", "usual named", "6"),
+    ("skin", "16-69", "71306", "patient", "éruption depuis ce matin", "", "3"),
+)
+# Of the doctor who falls ill: each patient booked with them, told of it or not.
+DISPLACED = (
+    ("fever", "6-15", "71306", "patient", "", "named", "4 accept_of 3 inform 20"),
+    ("back_pain", "16-69", "71306", "sas", "", "sas", "5 accept_of 3 inform 15"),
+    ("treatment", "70-130", "71540", "pharmacist", "", "", "6 accept_of 10"),
+)
+
+# What the past thirty days are drawn from: (profession, speciality, weight, reasons).
+PAST_NEEDS = (
+    ("10", "SM54", 76, ("fever", "pain", "back_pain", "cough", "ear", "digestive", "urinary")),
+    ("60", "", 12, ("wound", "treatment", "fall")),
+    ("70", "", 7, ("back_pain", "fall")),
+    ("50", "", 5, ("pregnancy",)),
+)
+PAST_CHANNELS = (
+    ("sas", 30),
+    ("patient", 38),
+    ("professional", 14),
+    ("pharmacist", 12),
+    ("desk", 6),
+)
+# (what became of the request, weight): the last first tries failed before somebody accepted.
+PAST_ENDS = (
+    ("honoured", 66),
+    ("refused", 9),
+    ("silent", 6),
+    ("missed", 5),
+    ("cancelled", 8),
+    ("handed_over", 6),
 )
 
 ROLES = (

@@ -97,12 +97,12 @@ def parse_hours(text: str) -> list[tuple[int, int, int]]:
     """Lines of `write_hours`; raises ValidationError naming the line."""
     found = []
     for number, line in enumerate(text.splitlines(), start=1):
-        words = line.replace("h", ":").replace("–", "-").lower().split(maxsplit=1)
+        words = line.lower().split(maxsplit=1)
         if not words:
             continue
         try:
             day = DAYS.index(words[0])
-            opens, closes = (_minute(each) for each in words[1].split("-"))
+            opens, closes = (_minute(each) for each in words[1].replace("–", "-").split("-"))
         except (ValueError, IndexError):
             raise forms.ValidationError(f"Ligne {number} : écrivez « lundi 8:00-20:00 ».") from None
         if opens >= closes or closes > 1440:
@@ -112,7 +112,7 @@ def parse_hours(text: str) -> list[tuple[int, int, int]]:
 
 
 def _minute(text: str) -> int:
-    hours, _, minutes = text.strip().partition(":")
+    hours, _, minutes = text.replace("h", ":").strip().partition(":")
     minute = int(hours) * 60 + int(minutes or 0)
     if not 0 <= minute <= 1440 or int(minutes or 0) > 59:
         raise ValueError(text)

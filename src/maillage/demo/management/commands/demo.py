@@ -9,7 +9,7 @@ from maillage.demo.actions import build_demo
 from maillage.kernel import instance
 from maillage.kernel.errors import DomainError
 
-STEPS = 13
+STEPS = 14
 
 
 class Command(BaseCommand):

@@ -1,31 +1,22 @@
-"""The demonstration: real territories, fictitious people, stories told by calling the actions."""
+"""Who is in the demonstration: desks, professionals, their weeks, seats, structures."""
 
 import datetime as dt
 import random
-from collections.abc import Callable
 from itertools import cycle, islice
 
-from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
-from django_scopes import scope
 
 from maillage.accounts.actions import create_user
 from maillage.accounts.enums import Role, SeatState
-from maillage.accounts.models import Seat, User
-from maillage.accounts.rules import SYSTEM, SeatActor
-from maillage.availability.actions import choose_visibility, roll_horizon
+from maillage.accounts.models import Seat
+from maillage.accounts.rules import SYSTEM
+from maillage.availability.actions import choose_visibility
 from maillage.availability.enums import Audience, BookingMode
-from maillage.availability.models import Slot, WeeklyPeriod
+from maillage.availability.models import WeeklyPeriod
 from maillage.demo.enums import (
-    FAMILY_NAMES,
-    GIVEN_NAMES,
     MAIN,
     MAIN_COMMUNES,
     ROLES,
-    SMALL_STAFF,
-    STAFF,
-    STORIES,
     STRUCTURE_CONTACTS,
     STRUCTURE_KINDS,
     STRUCTURES,
@@ -52,20 +43,13 @@ from maillage.directory.enums import (
     StructureRow,
 )
 from maillage.directory.models import Place, Professional, Structure
-from maillage.kernel import instance
 from maillage.kernel.identifiers import fold, luhn_is_valid
-from maillage.kernel.permissions import Actor
 from maillage.snp import actions as snp
 from maillage.snp.forms import parse_hours
 from maillage.snp.gateway import proposed_settings
-from maillage.snp.models import CareRequest, CareRequestEvent
-from maillage.snp.queries import matching_for
-from maillage.territory.actions import create_cpts, load_extract, record_population, set_perimeter
-from maillage.territory.gateway import read_extract, read_territories
 from maillage.territory.models import Commune, Cpts
 
-SEED = 20260101
-Step = Callable[[str], None]
+SINCE_DAYS = 150  # the desk, its seats and the weeks are older than what is told of them
 
 
 def fictitious_rpps(number: int) -> str:
@@ -74,81 +58,29 @@ def fictitious_rpps(number: int) -> str:
     return digits if not luhn_is_valid(digits) else f"9999{number + 5_000_000:07}"
 
 
-@transaction.atomic
-def build_demo(*, by: Actor, step: Step = lambda name: None) -> dict[str, int]:
-    """Fill an empty database. `step` is told each stage. Returns counts. Raises DomainError."""
-    instance.declare(is_demo=True)
-    step("Communes des territoires")
-    load_extract(by=SYSTEM, extract=read_extract())
-    draw = random.Random(SEED)  # noqa: S311 - a fixed seed on purpose
-    names = cycle(
-        (given, family)
-        for family, given in zip(FAMILY_NAMES * 26, cycle(GIVEN_NAMES), strict=False)
-    )
-    numbers = iter(range(1, 100_000))
-    for facts in read_territories():
-        step(facts.name)
-        cpts = create_cpts(by=SYSTEM, slug=facts.slug, name=facts.name, finess=facts.finess)
-        with scope(cpts=cpts):
-            set_perimeter(
-                by=SYSTEM,
-                cpts=cpts,
-                communes=facts.communes,
-                from_on=facts.from_on,
-                source=facts.perimeter_source,
-                note=facts.perimeter_note,
-            )
-            if facts.population is not None:
-                record_population(
-                    by=SYSTEM,
-                    cpts=cpts,
-                    population=facts.population,
-                    year=facts.population_year,
-                    source=facts.population_source,
-                    note=facts.population_note,
-                )
-            staff = STAFF if cpts.slug == MAIN else SMALL_STAFF
-            _open_desk(cpts)
-            professionals = _people(cpts, staff, names, numbers, draw)
-            _weeks(professionals, draw)
-            _seats(cpts, professionals)
-    step("Créneaux des quatorze jours")
-    roll_horizon(by=SYSTEM)
-    main = Cpts.objects.get(slug=MAIN)
-    step("Demandes en cours")
-    with scope(cpts=main):
-        _structures(main)
-        _stories(main)
-    return {
-        "cpts": Cpts.objects.count(),
-        "professionals": Professional.objects.count(),
-        "slots": Slot.objects.count(),
-        "accounts": User.objects.count(),
-    }
-
-
-def _open_desk(cpts: Cpts) -> None:
+def open_desk(cpts: Cpts) -> None:
     proposed = proposed_settings()
     snp.set_desk(
         by=SYSTEM,
         cpts=cpts,
         values=proposed.values,
         hours=parse_hours(proposed.hours),
+        pdsa_hours=parse_hours(proposed.pdsa_hours),
         source=f"Démonstration. {proposed.source}"[:200],
-        valid_from=timezone.now() - dt.timedelta(days=30),
+        valid_from=timezone.now() - dt.timedelta(days=SINCE_DAYS),
     )
     snp.validate_red_flags(
         by=SYSTEM,
         cpts=cpts,
         labels=proposed.example_signs,
         validated_by="Dr Exemple Démonstration (personne fictive)",
-        validated_on=timezone.localdate() - dt.timedelta(days=30),
+        validated_on=timezone.localdate() - dt.timedelta(days=SINCE_DAYS),
         is_example=True,
-        valid_from=timezone.now() - dt.timedelta(days=30),
+        valid_from=timezone.now() - dt.timedelta(days=SINCE_DAYS),
     )
 
 
-def _people(cpts: Cpts, staff, names, numbers, draw: random.Random) -> list[Professional]:
+def people(cpts: Cpts, staff, names, numbers, draw: random.Random) -> list[Professional]:
     codes = list(Commune.objects.in_cpts(cpts, timezone.localdate()).values_list("pk", flat=True))
     where = cycle([code for code in MAIN_COMMUNES if code in codes] or codes)
     rows = []
@@ -192,7 +124,7 @@ def _people(cpts: Cpts, staff, names, numbers, draw: random.Random) -> list[Prof
     return professionals
 
 
-def _weeks(professionals: list[Professional], draw: random.Random) -> None:
+def weeks(professionals: list[Professional], draw: random.Random) -> None:
     """Visibility through its action; the weeks at once, the horizon is then rolled for everybody."""
     today = timezone.localdate()
     places = dict(
@@ -226,7 +158,7 @@ def _weeks(professionals: list[Professional], draw: random.Random) -> None:
                     capacity=1,
                     kind="office",
                     mode=BookingMode.BOOKABLE if bookable else BookingMode.ON_AGREEMENT,
-                    from_on=today - dt.timedelta(days=7),
+                    from_on=today - dt.timedelta(days=SINCE_DAYS),
                     for_snp=True,
                     for_cpts=True,
                 )
@@ -241,11 +173,11 @@ def _seat(cpts: Cpts, role: str, email: str, given: str, family: str) -> Seat:
         user=user,
         role=role,
         state=SeatState.ACTIVE,
-        starts_on=timezone.localdate() - dt.timedelta(days=30),
+        starts_on=timezone.localdate() - dt.timedelta(days=SINCE_DAYS),
     )
 
 
-def _seats(cpts: Cpts, professionals: list[Professional]) -> None:
+def seats(cpts: Cpts, professionals: list[Professional]) -> None:
     host = f"{cpts.slug}.example"
     roles = ROLES if cpts.slug == MAIN else [ROLES[0], *ROLES[2:4]]
     seats = {
@@ -269,11 +201,11 @@ def _seats(cpts: Cpts, professionals: list[Professional]) -> None:
                 by=SYSTEM,
                 professional=professional,
                 secretary=seats[Role.SECRETARY].user,
-                from_on=timezone.localdate() - dt.timedelta(days=30),
+                from_on=timezone.localdate() - dt.timedelta(days=SINCE_DAYS),
             )
 
 
-def _structures(cpts: Cpts) -> None:
+def structures(cpts: Cpts) -> None:
     """Real establishments, fictitious telephones, and who of the CPTS works in the hospital."""
     load_structures(
         by=SYSTEM,
@@ -301,76 +233,3 @@ def _structures(cpts: Cpts) -> None:
     seat = Seat.objects.get(cpts=cpts, user__email=f"bureau@{cpts.slug}.example")
     record = records[STRUCTURES[0][0]]
     add_member(by=SYSTEM, record=record, seat=seat, function="Direction", from_on=since_on)
-
-
-def _stories(cpts: Cpts) -> None:
-    """Requests in every state, received some minutes ago."""
-    seat = Seat.objects.select_related("user", "cpts").get(
-        cpts=cpts, user__email=f"regulation@{cpts.slug}.example"
-    )
-    desk = SeatActor(seat)
-    people = cycle(zip(GIVEN_NAMES[5:], reversed(FAMILY_NAMES), strict=False))
-    for number, story in enumerate(STORIES):
-        minutes, reason, age_band, insee, channel, note, state = story
-        given, family = next(people)
-        is_named = number % 3 != 2
-        care_request = snp.create_care_request(
-            by=desk,
-            cpts=cpts,
-            intake=snp.Intake(
-                form_key=f"demo-{number}",
-                phone=f"063998{9000 + number:04}",
-                commune=Commune.objects.get(pk=insee),
-                channel=channel,
-                reason=reason,
-                age_band=age_band,
-                note=note,
-                family_name=family if is_named else "",
-                given_name=given if is_named else "",
-                sms_allowed=is_named,
-                agreement_from="patient" if is_named else "",
-                out_of_hours_seen=True,
-                double_checked=True,
-            ),
-        )
-        _go_on(desk, care_request, state)
-        _back_date(care_request, dt.timedelta(minutes=minutes))
-
-
-def _go_on(desk: Actor, care_request: CareRequest, state: str) -> None:
-    if state == "new":
-        return
-    if state == "cancelled":
-        snp.cancel(by=desk, care_request=care_request, cancelled_by="patient")
-        return
-    wanted = BookingMode.ON_AGREEMENT
-    slot_id = next(
-        (
-            slot.id
-            for candidate in matching_for(care_request).ranked
-            for slot in candidate.slots
-            if slot.mode == wanted
-        ),
-        None,
-    )
-    if slot_id is None:
-        return
-    slot = Slot.objects.select_related("place__commune").get(pk=slot_id)
-    proposal = snp.propose(by=desk, care_request=care_request, slot=slot)
-    if state == "proposed":
-        return
-    snp.accept_proposal(by=desk, proposal=proposal)
-    if state == "accepted":
-        return
-    snp.inform_patient(by=desk, care_request=care_request, means="phone", result="reached")
-    if state in {"honoured", "missed"}:
-        snp.record_outcome(by=desk, care_request=care_request, honoured=state == "honoured")
-
-
-def _back_date(care_request: CareRequest, age: dt.timedelta) -> None:
-    """A story happened before the demonstration was loaded; only the demo writes this."""
-    moments = ("received_at", "flags_checked_at", "owned_at", "agreement_at", "circle_at")
-    CareRequest.objects.filter(pk=care_request.pk).update(
-        **{moment: F(moment) - age for moment in moments}
-    )
-    CareRequestEvent.objects.filter(care_request=care_request).update(at=F("at") - age)

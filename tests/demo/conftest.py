@@ -1,0 +1,19 @@
+"""The demonstration is long to build: once for a whole file, undone at its end."""
+
+import pytest
+from django.db import transaction
+
+from maillage.accounts.rules import SYSTEM
+from maillage.demo.actions import build_demo
+
+
+@pytest.fixture(scope="module")
+def built(django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield build_demo(by=SYSTEM)
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def demo(built, db):
+    return built
