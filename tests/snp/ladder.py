@@ -29,6 +29,11 @@ def fresh(row):
     return row
 
 
+def words(page) -> str:
+    """The text of an answer, its spaces all alike."""
+    return page.text.replace("\u00a0", " ").replace("\u202f", " ")
+
+
 def told(care_request, kind) -> list[str]:
     """The lines of one kind in its history."""
     return list(care_request.events.filter(kind=kind).values_list("text", flat=True))

@@ -190,6 +190,7 @@ def pool_of(
         for people, more in lent:
             everybody += people
             slots += more
+        everybody.sort(key=lambda person: person["pk"])  # the ranking wants both in one order
         slots.sort(key=lambda slot: (slot[0], slot[2], slot[1]))
     return Pool(
         now=now,
