@@ -22,7 +22,7 @@ from maillage.demo.actions.cast import (
 )
 from maillage.demo.actions.ladder import agreements, choices, rings, roster
 from maillage.demo.actions.past import thirty_days
-from maillage.demo.actions.stories import stories
+from maillage.demo.actions.stories import tell_stories
 from maillage.demo.enums import FAMILY_NAMES, GIVEN_NAMES, MAIN, SMALL_STAFF, STAFF
 from maillage.directory.models import Professional
 from maillage.kernel import instance
@@ -71,7 +71,7 @@ def build_demo(*, by: Actor, step: Step = lambda name: None) -> dict[str, int]:
         thirty_days(main, draw)
         step("Demandes en cours")
         choices(main)
-        stories(main)
+        tell_stories(main)
     return {
         "cpts": Cpts.objects.count(),
         "professionals": Professional.objects.count(),

@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+from django.db.models import F
 from django.utils import timezone
 from django_scopes import scope
 
@@ -13,9 +14,11 @@ from maillage.directory.actions import name_locum
 from maillage.directory.enums import CareKind, Profession
 from maillage.directory.models import Professional
 from maillage.snp import actions as snp
+from maillage.snp.models import Agreement
 from maillage.territory.models import Cpts
 
 EVENING = (18 * 60, 20 * 60)  # after every practice of the demonstration has closed
+SIGNED_AGO = dt.timedelta(days=21)
 AGREED = (Profession.DOCTOR, Profession.NURSE)
 
 
@@ -71,6 +74,11 @@ def _agree(cpts: Cpts, other: Cpts, *, is_signed: bool) -> None:
     if is_signed:
         with scope(cpts=other):
             snp.sign_agreement(by=seat_of(other, "coordination"), agreement=agreement)
+        # Signed three weeks ago; only the demonstration moves the past.
+        moments = ("starts_at", "proposer_signed_at", "other_signed_at")
+        Agreement.objects.filter(pk=agreement.pk).update(
+            **{moment: F(moment) - SIGNED_AGO for moment in moments}
+        )
 
 
 def _help_neighbours(professional: Professional) -> None:

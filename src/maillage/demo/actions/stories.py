@@ -47,7 +47,7 @@ OF_ROWS = {
 }
 
 
-def stories(cpts: Cpts) -> None:
+def tell_stories(cpts: Cpts) -> None:
     """One request in every state; a doctor who falls ill; an appointment missed yesterday."""
     first, second = seat_of(cpts, "regulation2"), seat_of(cpts, "regulation")
     people = cycle(zip(GIVEN_NAMES[5:], reversed(FAMILY_NAMES), strict=False))
