@@ -213,6 +213,18 @@ def test_the_clock_closes_once_and_names_who_answers(desk, cpts, clock):
     assert DeskClosing.objects.count() == 2 and fresh(care_request).owner_id == seat.pk
 
 
+def test_a_clock_that_comes_late_leaves_what_was_taken_after_the_hour(desk, cpts, clock):
+    seat = on_call(cpts)
+    taken, left = make_request(desk), make_request(desk)
+    clock.move(hours=11, minutes=10)
+    actions.take_case(by=actor_as(cpts, Role.DISPATCHER), care_request=taken)
+    mine = fresh(taken).owner_id
+    # The circles' own turn would name the duty person: only the closing is tried here.
+    closing = actions.close_desk(by=SYSTEM, cpts=cpts)
+    assert (closing.requests, closing.owner_id) == (1, seat.pk)
+    assert fresh(taken).owner_id == mine and fresh(left).owner_id == seat.pk
+
+
 def test_a_request_taken_after_the_hour_stays_with_whoever_answers(desk, cpts, clock):
     seat = on_call(cpts)
     clock.now = MONDAY + 11 * HOUR + dt.timedelta(minutes=5)
