@@ -156,6 +156,8 @@ def _rows(now, areas, count):
                 proposal="Dr Essai, aujourd'hui, 15 h 20" if status == S.PROPOSED else "",
                 alert="Sans réponse du Dr Modèle : à proposer de nouveau" if n == 2 else "",
                 resident_id=None,
+                circle="",
+                deadline=None,
             )
         )
     return rows
@@ -223,6 +225,7 @@ def board(*, now=None, count=10, selected=True):
     return {
         "counts": [("À traiter", 6, ""), ("En attente de réponse", 2, ""), ("En alerte", 2, "bad")],
         "rows": rows,
+        "queue": desk.queue_of(found, f"/c/{CPTS.slug}/snp/"),
         "board_url": f"/c/{CPTS.slug}/snp/",
         "new_url": f"/c/{CPTS.slug}/snp/nouvelle/",
         "current": found.current,

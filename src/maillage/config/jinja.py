@@ -46,7 +46,7 @@ def environment(**options) -> Environment:
         for each in (
             *(words.number, words.phone, words.clock, words.day, words.full_date, words.moment),
             *(words.duration, words.since, words.ago, words.iso, words.plural),
-            *(pins.spread, pins.names),
+            *(pins.spread, pins.names, pins.drop),
         )
     }
     return env

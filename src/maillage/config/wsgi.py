@@ -1,4 +1,5 @@
 import os
+import sys
 
 from django.core.wsgi import get_wsgi_application
 
@@ -6,6 +7,8 @@ from maillage.kernel.supervisor import stop_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "maillage.config.settings")
 application = get_wsgi_application()
+# A thread that comes back from the database waits this long, at most, for one that computes.
+sys.setswitchinterval(0.0005)
 
 if os.environ.get("MAILLAGE_SUPERVISED"):
     # A worker never outlives the server that started it.

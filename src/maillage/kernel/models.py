@@ -46,7 +46,12 @@ class Beat(models.Model):
 
 
 class Pulse(models.Model):
-    """A counter per CPTS, moved by every write its desk must see; screens ask "anything since?"."""
+    """A counter per CPTS, moved by every write its desk must see; screens ask "anything since?".
+
+    The two others move with it, but for the acts known to leave alone what they tell of: while one
+    stands still, what was read may serve again. `places`: the places taken, and what was accepted;
+    `directory`: who may be asked, their slots, the settings.
+    """
 
     tenancy: ClassVar[str] = TECHNICAL
 
@@ -54,6 +59,8 @@ class Pulse(models.Model):
         "territory.Cpts", primary_key=True, on_delete=models.CASCADE, related_name="+"
     )
     version = models.PositiveBigIntegerField(default=1)
+    places = models.PositiveBigIntegerField(default=1)
+    directory = models.PositiveBigIntegerField(default=1)
 
     def __str__(self) -> str:
         return f"{self.cpts_id}: {self.version}"

@@ -1,9 +1,12 @@
 """Where pins and names stand on a map so that each stays readable. Plain geometry, map units."""
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
+
+from markupsafe import Markup
 
 Pin = dict[str, Any]
 Box = tuple[float, float, float, float]
@@ -38,6 +41,25 @@ def spread(pins: Iterable[Pin], unit: float) -> list[Pin]:
     return sorted(placed, key=lambda pin: (pin["kind"] == "request", bool(pin.get("selected"))))
 
 
+def drop(pin: Pin, unit: float) -> Markup:
+    """The drawing of a request: a link that the eye and the mouse use, the list saying the same."""
+    where = (pin["x"], pin["y"], pin["tone"], bool(pin["selected"]))
+    return _drop(*where, pin["url"], pin["label"], unit)
+
+
+@lru_cache(maxsize=4096)
+def _drop(
+    x: float, y: float, tone: int, selected: bool, url: str, label: str, unit: float
+) -> Markup:
+    return Markup(
+        '<a class="pin u{}{}" href="{}" tabindex="-1"><path transform="translate({} {}) scale({})" '
+        'd="M0 0C-3-5-8-8-8-14a8 8 0 1 1 16 0C8-8 3-5 0 0Z"/><title>{}</title></a>'
+    ).format(
+        *(tone, " selected" if selected else "", url, x, y),
+        *(round((1.5 if selected else 1.05) * unit, 3), label),
+    )
+
+
 def _around(count: int, radius: float, *, below: bool) -> list[tuple[float, float]]:
     if below:
         first, step = (45.0, 0.0) if count == 1 else (-10.0, 200 / max(count - 1, 1))
@@ -56,7 +78,8 @@ def names(placed: Sequence[Pin], areas: Iterable[Any], unit: float) -> list[Pin]
     where nothing is free, the place that covers least is taken.
     """
     told = {area.insee: area.name for area in areas}
-    taken = [_box_of(pin, unit) for pin in placed]
+    # Many pins may share one box: each is measured once, and counts as many times as it is there.
+    taken = Counter(_box_of(pin, unit) for pin in placed)
     found: list[Pin] = []
     seen: set[str] = set()
     for pin in reversed(placed):
@@ -64,12 +87,12 @@ def names(placed: Sequence[Pin], areas: Iterable[Any], unit: float) -> list[Pin]
         if insee in seen or insee not in told:
             continue
         seen.add(insee)
-        own = [_box_of(p, unit) for p in placed if p["insee"] == insee]
+        own = list(dict.fromkeys(_box_of(p, unit) for p in placed if p["insee"] == insee))
         box = min(
             _places(pin["at"], own, len(told[insee]) * LETTER * unit, LINE * unit, 3 * unit),
-            key=lambda box: sum(_overlap(box, other) for other in taken),
+            key=lambda box: sum(n * _overlap(box, other) for other, n in taken.items()),
         )
-        taken.append(box)
+        taken[box] += 1
         baseline = box[3] - 3.5 * unit
         middle = (box[0] + box[2]) / 2
         found.append({"text": told[insee], "x": round(middle, 1), "y": round(baseline, 1)})

@@ -1,5 +1,7 @@
 """What moves the screens: one counter per CPTS. Bumped last in an action, so locks stay short."""
 
+from enum import IntEnum
+
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
@@ -12,11 +14,27 @@ def version(cpts_id: int) -> int:
     return row or 0
 
 
+class Reach(IntEnum):
+    """How far an act may have changed what a board shows."""
+
+    BOARD = 0  # a request, its history
+    PLACES = 1  # that, places taken or freed, what was accepted
+    DIRECTORY = 2  # anything
+
+
 @transaction.atomic
-def bump(*cpts_ids: int) -> None:
-    """Move the counters, in id order so that two actions never wait for each other."""
+def bump(*cpts_ids: int, reach: Reach = Reach.DIRECTORY) -> None:
+    """Move the counters, in id order so that two actions never wait for each other.
+
+    Anything less than the whole `reach` is a promise: it surely changed no more than that.
+    """
+    moved = {"version": F("version") + 1}
+    if reach >= Reach.PLACES:
+        moved["places"] = F("places") + 1
+    if reach >= Reach.DIRECTORY:
+        moved["directory"] = F("directory") + 1
     for cpts_id in sorted(set(cpts_ids)):
-        if not Pulse.objects.filter(pk=cpts_id).update(version=F("version") + 1):
+        if not Pulse.objects.filter(pk=cpts_id).update(**moved):
             Pulse.objects.get_or_create(pk=cpts_id)
 
 

@@ -128,7 +128,7 @@ def watch(*, by: Actor, care_request: CareRequest) -> CareRequest:
     save(care_request, by=by)
     if told:
         journal.record("snp.watched", care_request, by=by, cpts=care_request.cpts_id)
-        pulse.bump(care_request.cpts_id)
+        pulse.bump(care_request.cpts_id, reach=pulse.Reach.BOARD)
     return care_request
 
 
@@ -194,7 +194,7 @@ def heal_owner(*, by: Actor, care_request: CareRequest) -> CareRequest:
     tell(care_request, EventKind.OWNER, text, by=by)
     journal.record("snp.owner_replaced", care_request, by=by, cpts=care_request.cpts_id)
     tell_named(care_request, by=by)
-    pulse.bump(care_request.cpts_id)
+    pulse.bump(care_request.cpts_id, reach=pulse.Reach.BOARD)
     return care_request
 
 

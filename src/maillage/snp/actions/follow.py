@@ -121,7 +121,7 @@ def inform_patient(*, by: Actor, care_request: CareRequest, means: str, result: 
     journal.record(
         "snp.informed", care_request, by=by, cpts=care_request.cpts_id, means=means, result=result
     )
-    pulse.bump(care_request.cpts_id)
+    pulse.bump(care_request.cpts_id, reach=pulse.Reach.BOARD)
     return care_request
 
 
@@ -286,7 +286,7 @@ def ask_outcome(*, by: Actor, care_request: CareRequest) -> CareRequest:
     care_request.alert = "L'heure est passée : le patient est-il venu ?"
     save(care_request, by=by)
     journal.record("snp.outcome_asked", care_request, by=by, cpts=care_request.cpts_id)
-    pulse.bump(care_request.cpts_id)
+    pulse.bump(care_request.cpts_id, reach=pulse.Reach.BOARD)
     return care_request
 
 
@@ -310,5 +310,5 @@ def flag_absence(*, by: Actor, care_request: CareRequest) -> CareRequest:
     since = int(timezone.now().timestamp())
     tell_reminded(care_request, AWAY, f"away:{proposal.pk}:{since}", by=by)
     journal.record("snp.absence_flagged", care_request, by=by, cpts=care_request.cpts_id)
-    pulse.bump(care_request.cpts_id)
+    pulse.bump(care_request.cpts_id, reach=pulse.Reach.BOARD)
     return care_request

@@ -196,7 +196,7 @@ def create_care_request(*, by: Actor, cpts: Cpts, intake: Intake) -> CareRequest
     save(care_request, by=by)
     _tell_call(care_request, intake, by)
     journal.record("snp.created", care_request, by=by, cpts=cpts, red_flag=bool(intake.red_flag))
-    pulse.bump(cpts.pk)
+    pulse.bump(cpts.pk, reach=pulse.Reach.BOARD)
     return care_request
 
 
@@ -353,7 +353,7 @@ def record_agreement(*, by: Actor, care_request: CareRequest, giver: str) -> Car
         save(care_request, by=by)
         tell(care_request, EventKind.AGREEMENT, _agreement_text(care_request), by=by)
         journal.record("snp.agreement_recorded", care_request, by=by, cpts=care_request.cpts_id)
-        pulse.bump(care_request.cpts_id)
+        pulse.bump(care_request.cpts_id, reach=pulse.Reach.BOARD)
     return care_request
 
 
@@ -415,7 +415,7 @@ def take_case(*, by: Actor, care_request: CareRequest) -> CareRequest:
     save(care_request, by=by)
     tell(care_request, EventKind.TAKEN, "Prise en charge.", by=by)
     journal.record("snp.taken", care_request, by=by, cpts=care_request.cpts_id)
-    pulse.bump(care_request.cpts_id)
+    pulse.bump(care_request.cpts_id, reach=pulse.Reach.BOARD)
     return care_request
 
 
@@ -429,7 +429,7 @@ def check_signs(*, by: Actor, care_request: CareRequest) -> CareRequest:
     save(care_request, by=by)
     tell(care_request, EventKind.RED_FLAG, "Signes redemandés : aucun.", by=by)
     journal.record("snp.signs_checked", care_request, by=by, cpts=care_request.cpts_id)
-    pulse.bump(care_request.cpts_id)
+    pulse.bump(care_request.cpts_id, reach=pulse.Reach.BOARD)
     return care_request
 
 

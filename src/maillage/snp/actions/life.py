@@ -219,4 +219,6 @@ def bump_boards(care_request: CareRequest, *proposals: Proposal) -> None:
     neighbours = CptsVisibility.objects.filter(
         professional__in=[proposal.professional_id for proposal in proposals]
     )
-    pulse.bump(care_request.cpts_id, *neighbours.values_list("cpts", flat=True))
+    neighbours = neighbours.values_list("cpts", flat=True) if proposals else ()
+    reach = pulse.Reach.PLACES if proposals else pulse.Reach.BOARD
+    pulse.bump(care_request.cpts_id, *neighbours, reach=reach)

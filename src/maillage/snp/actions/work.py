@@ -80,7 +80,7 @@ def note_call(
     journal.record(
         "snp.called", care_request, by=by, cpts=care_request.cpts_id, to=to, result=result
     )
-    pulse.bump(care_request.cpts_id)
+    pulse.bump(care_request.cpts_id, reach=pulse.Reach.BOARD)
     return care_request
 
 
@@ -116,7 +116,7 @@ def hand_over_shift(*, by: Actor, cpts: Cpts, to_seat: Seat) -> ShiftHandOver:
         "snp.shift_handed_over", shift, by=by, cpts=cpts, to=to_seat.pk, requests=len(mine)
     )
     tell_shift(shift, by=by)
-    pulse.bump(cpts.pk)
+    pulse.bump(cpts.pk, reach=pulse.Reach.BOARD)
     return shift
 
 

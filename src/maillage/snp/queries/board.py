@@ -1,6 +1,7 @@
 """The desk's board, and the coordinator's follow-up without identity."""
 
 import datetime as dt
+import threading
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -26,8 +27,15 @@ from maillage.snp.enums import (
 from maillage.snp.models import CareRequest, CareRequestEvent, DeskSettings, Proposal
 from maillage.snp.models.proposal import replacing
 from maillage.snp.queries.desk import settings_of
-from maillage.snp.queries.ladder import SEARCHING, Deadline, deadlines, pressing_deadline
-from maillage.snp.queries.ranking import Matching, matching_for
+from maillage.snp.queries.ladder import (
+    SEARCHING,
+    Deadline,
+    circles_open,
+    deadlines,
+    pressing_deadline,
+)
+from maillage.snp.queries.ranking import Matching, Shortened, matching_for, matching_on
+from maillage.snp.queries.shelf import forget_shelves, shelf_of
 from maillage.snp.queries.words import slot_text
 from maillage.territory.models import Cpts
 from maillage.territory.queries import CommuneMap, map_of
@@ -36,6 +44,7 @@ S = CareRequestStatus
 LIVE = (ProposalState.SENT, ProposalState.ACCEPTED)
 RANKED_SHOWN = 9
 MAP_KEPT_SECONDS = 60
+QUEUE_KEPT = dt.timedelta(seconds=5)  # what waiting changes; the rest moves the pulse
 TONES = {
     S.NEW: "info",
     S.PROPOSED: "warn",
@@ -84,7 +93,7 @@ class Board:
     current: CareRequest | None
     proposals: list[Proposal] = field(default_factory=list)
     history: list[CareRequestEvent] = field(default_factory=list)
-    matching: Matching | None = None
+    matching: Matching | Shortened | None = None
     awaited: int = 0
     countered: list[Proposal] = field(default_factory=list)
     settings: DeskSettings | None = None
@@ -217,39 +226,89 @@ def _counts(rows: list[Row]) -> list[tuple[str, int, str]]:
     ]
 
 
-def board_of(cpts: Cpts, *, selected: int | None, now: dt.datetime | None = None) -> Board:
-    """The board with one request in hand: the one asked for, else the first."""
-    now = now or timezone.now()
-    settings = settings_of(cpts, now)
+@dataclass(frozen=True, slots=True)
+class _Queue:
+    """The part of the board that is the same for everybody, read at one version of the pulse."""
+
+    rows: list[Row]
+    counts: list[tuple[str, int, str]]
+    proposals: dict[int, list]
+    at: dt.datetime
+
+
+def _queue_now(cpts: Cpts, settings: DeskSettings, now: dt.datetime, also: set[int]) -> _Queue:
     found = _found(cpts)
-    shown = {row["pk"] for row in found} | {selected} - {None}
-    proposals = _proposals(cpts, sorted(shown))
+    shown = {row["pk"] for row in found}
+    proposals = _proposals(cpts, sorted(shown | also))
     rows = [_row(row, proposals[row["pk"]], settings, now) for row in found]
     # What is under an absence is found only now: whatever calls comes first, the order kept.
     rows.sort(key=lambda row: not row.alert)
+    return _Queue(rows, _counts(rows), {pk: proposals[pk] for pk in shown | also}, now)
+
+
+_queues: dict[int, tuple[int, _Queue]] = {}  # by CPTS: the version it was read at
+_reading = threading.Lock()
+
+
+def _queue_kept(cpts: Cpts, settings: DeskSettings, now: dt.datetime) -> _Queue:
+    """The queue at this version or a later one: dispatchers who ask together are answered once."""
+    with _reading:
+        version, queue = _queues.get(cpts.pk, (-1, None))
+        is_old = queue is not None and not queue.at <= now < queue.at + QUEUE_KEPT
+        if queue is None or is_old or version < settings.version:
+            queue = _queue_now(cpts, settings, now, set())
+            _queues[cpts.pk] = (settings.version, queue)
+    return queue
+
+
+def board_of(
+    cpts: Cpts, *, selected: int | None, now: dt.datetime | None = None, kept: bool = False
+) -> Board:
+    """The board with one request in hand: the one asked for, else the first.
+
+    `kept`: the queue and the directory may be those read for another dispatcher of this CPTS since
+    its pulse last moved.
+    """
+    now = now or timezone.now()
+    settings = settings_of(cpts, now)
+    also = {selected} - {None}
+    queue = _queue_kept(cpts, settings, now) if kept else _queue_now(cpts, settings, now, also)
+    rows, counts = queue.rows, queue.counts
     wanted = selected or (rows[0].id if rows else None)
     current = None if wanted is None else _in_hand(cpts, wanted)
     if current is None:
-        return Board(version=settings.version, rows=rows, counts=_counts(rows), current=None)
+        return Board(version=settings.version, rows=rows, counts=counts, current=None)
+    asked = queue.proposals.get(current.pk)
+    if asked is None:
+        asked = _proposals(cpts, [current.pk])[current.pk]
     matching = None
     if current.status in SEARCHING:
-        matching = matching_for(
-            current, now=now, settings=settings, shown=RANKED_SHOWN, asked=proposals[current.pk]
-        )
-    live = [each for each in proposals[current.pk] if each.state in LIVE]
+        matching = _matching(current, settings, now, asked, kept)
+    live = [each for each in asked if each.state in LIVE]
     sent = sum(each.state == ProposalState.SENT for each in live)
     return Board(
         version=settings.version,
         rows=rows,
-        counts=_counts(rows),
+        counts=counts,
         current=current,
         proposals=live,
         history=history(current),
         matching=matching,
         awaited=sent if sent >= settings.live_proposals_max else 0,
-        countered=[p for p in proposals[current.pk] if p.state == ProposalState.COUNTERED],
+        countered=[p for p in asked if p.state == ProposalState.COUNTERED],
         settings=settings,
     )
+
+
+def _matching(
+    current: CareRequest, settings: DeskSettings, now: dt.datetime, asked: list, kept: bool
+) -> Matching | Shortened:
+    """Neighbours are ranked from the database: what they lend is told by their own counters."""
+    if kept and Circle.NEIGHBOURS not in circles_open(current.circle):
+        minute = now.replace(second=0, microsecond=0)
+        shelf = shelf_of(current, settings, minute)
+        return matching_on(shelf, current, settings=settings, shown=RANKED_SHOWN, asked=asked)
+    return matching_for(current, now=now, settings=settings, shown=RANKED_SHOWN, asked=asked)
 
 
 def _in_hand(cpts: Cpts, care_request_id: int) -> CareRequest | None:
@@ -287,8 +346,10 @@ def _map_of_minute(cpts: Cpts, on: dt.date, minute: int) -> CommuneMap | None:
 
 
 def forget_maps() -> None:
-    """For tests: another database may hold another territory."""
+    """For tests: another database may hold another territory, and another board."""
     _map_of_minute.cache_clear()
+    _queues.clear()
+    forget_shelves()
 
 
 def history(care_request: CareRequest) -> list[CareRequestEvent]:

@@ -21,13 +21,18 @@ class DeskNotSet(DomainError):
 def settings_of(cpts: Cpts, now: dt.datetime | None = None) -> DeskSettings:
     """The desk's settings in force; raises DeskNotSet before the coordinator recorded any.
 
-    `version` is the pulse of the CPTS, read with them: what is read after is at least as new.
+    `version`, `places` and `directory` are the pulse of the CPTS, read with them: what is read after
+    is at least as new.
     """
-    pulse = Pulse.objects.filter(pk=OuterRef("cpts")).values("version")
+    pulse = Pulse.objects.filter(pk=OuterRef("cpts"))
     found = (
         DeskSettings.objects.filter(cpts=cpts)
         .in_force(now or timezone.now())
-        .annotate(version=Coalesce(Subquery(pulse), 0))
+        .annotate(
+            version=Coalesce(Subquery(pulse.values("version")), 0),
+            places=Coalesce(Subquery(pulse.values("places")), 0),
+            directory=Coalesce(Subquery(pulse.values("directory")), 0),
+        )
         .first()
     )
     if found is None:

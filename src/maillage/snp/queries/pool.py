@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Subquery, Value, When
@@ -124,6 +125,24 @@ def _people(
     return list(found if only is None else found.filter(pk=only))
 
 
+def people_of(care_request: CareRequest, now: dt.datetime, until: dt.datetime) -> list[dict]:
+    """Everybody of the directory of the request's CPTS."""
+    found = Professional.objects.in_cpts(care_request.cpts_id, timezone.localdate(now))
+    return _people(care_request, found, now, until, None)
+
+
+@lru_cache(maxsize=256)
+def title_and_job(profession: str, speciality: str) -> tuple[str, str]:
+    """The words of a professional that do not depend on who they are."""
+    anybody = Professional(profession=profession, speciality=speciality)
+    return str(anybody).strip(), anybody.job
+
+
+def full_name(person: dict) -> str:
+    title, _ = title_and_job(person["profession"], person["speciality"])
+    return f"{title} {person['given_name']} {person['family_name']}".strip()
+
+
 def bar(person: dict, with_slots: set[int], now: dt.datetime) -> int:
     """The LeftOut code of what keeps somebody from being asked now; 0 when nothing does."""
     if person["is_away"] and person["pk"] not in with_slots:
@@ -143,7 +162,7 @@ def bar(person: dict, with_slots: set[int], now: dt.datetime) -> int:
     return LeftOut.NONE
 
 
-def _in_circle(care_request: CareRequest, now: dt.datetime):
+def in_circle(care_request: CareRequest, now: dt.datetime):
     """A test of one professional id: is their circle open?"""
     opened = circles_open(care_request.circle)
     if Circle.CPTS in opened:
@@ -181,7 +200,7 @@ def pool_of(
     slots = list(
         slots_for_desk(care_request.cpts, suitable, now=now, until=until).values_list(*SLOT_COLUMNS)
     )
-    is_in_circle = _in_circle(care_request, now)
+    is_in_circle = in_circle(care_request, now)
     for person in everybody:
         person["is_in_circle"], person["agreement"] = is_in_circle(person["pk"]), None
     if Circle.NEIGHBOURS in circles_open(care_request.circle):

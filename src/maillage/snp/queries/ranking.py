@@ -4,7 +4,6 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -17,7 +16,19 @@ from maillage.kernel.words import day
 from maillage.snp.models import CareRequest, DeskSettings, Proposal
 from maillage.snp.queries.desk import settings_of
 from maillage.snp.queries.ladder import late_hours
-from maillage.snp.queries.pool import Pool, answers, bar, pool_of, takes_age
+from maillage.snp.queries.pool import (
+    ASKED,
+    Pool,
+    answers,
+    bar,
+    full_name,
+    in_circle,
+    pool_of,
+    takes_age,
+    title_and_job,
+    wanted_kinds,
+)
+from maillage.snp.queries.shelf import Shelf, Stand
 from maillage.snp.queries.words import hours_text
 from maillage.territory import queries as territory
 from maillage.territory.enums import zone_of
@@ -85,14 +96,19 @@ class Matching:
     @property
     def left_out_groups(self) -> list[LeftOutGroup]:
         """By reason, the shortest list first; those of another profession counted, not named."""
-        by_reason: dict[str, list[str]] = defaultdict(list)
-        for candidate in self.left_out:
-            by_reason[candidate.left_out].append(candidate.name)
-        groups = [
-            LeftOutGroup(reason, len(names), "" if reason == OTHER_PROFESSION else ", ".join(names))
-            for reason, names in by_reason.items()
-        ]
-        return sorted(groups, key=lambda group: (not group.names, group.count, group.reason))
+        return groups_of((each.left_out, each.name) for each in self.left_out)
+
+
+def groups_of(left_out: Iterable[tuple[str, str]]) -> list[LeftOutGroup]:
+    """Pairs of a reason and a name, gathered by reason."""
+    by_reason: dict[str, list[str]] = defaultdict(list)
+    for reason, name in left_out:
+        by_reason[reason].append(name)
+    groups = [
+        LeftOutGroup(reason, len(names), "" if reason == OTHER_PROFESSION else ", ".join(names))
+        for reason, names in by_reason.items()
+    ]
+    return sorted(groups, key=lambda group: (not group.names, group.count, group.reason))
 
 
 def _candidates(
@@ -167,13 +183,7 @@ def matching_for(
     result = ranking.rank(
         candidates=_candidates(care_request, pool, travel, where),
         slots=_offered(pool, now),
-        weights=ranking.RankingWeights(
-            weight_delay=settings.weight_delay,
-            weight_travel=settings.weight_travel,
-            usual_doctor_minutes=settings.usual_doctor_minutes,
-            load_minutes=settings.load_minutes,
-            max_travel_minutes=settings.max_travel_minutes,
-        ),
+        weights=_weights(settings),
         has_travel=pool.kinds != {CareKind.REMOTE},
     )
     return Matching(
@@ -185,20 +195,96 @@ def matching_for(
     )
 
 
-@lru_cache(maxsize=256)
-def _title_and_job(profession: str, speciality: str) -> tuple[str, str]:
-    """The words of a professional that do not depend on who they are."""
-    anybody = Professional(profession=profession, speciality=speciality)
-    return str(anybody).strip(), anybody.job
+def _weights(settings: DeskSettings) -> ranking.RankingWeights:
+    return ranking.RankingWeights(
+        weight_delay=settings.weight_delay,
+        weight_travel=settings.weight_travel,
+        usual_doctor_minutes=settings.usual_doctor_minutes,
+        load_minutes=settings.load_minutes,
+        max_travel_minutes=settings.max_travel_minutes,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Shortened:
+    """What a board shows of a `Matching`: the first rows; the others by reason."""
+
+    ranked: tuple[Candidate, ...]
+    left_out_groups: list[LeftOutGroup]
+
+
+def matching_on(
+    shelf: Shelf,
+    care_request: CareRequest,
+    *,
+    settings: DeskSettings,
+    shown: int,
+    asked: Iterable[Proposal],
+) -> Shortened:
+    """`matching_for` on what is kept of the directory: the same rows, no query but the travel."""
+    told = {each.professional_id: ASKED[each.state] for each in asked if each.state in ASKED}
+    kinds, stand = wanted_kinds(care_request), shelf.stand
+    columns = stand.columns
+    is_kind = np.isin(stand.kind, list(kinds))
+    is_free = shelf.places_left > 0
+    where, commune_of = np.unique(shelf.communes(is_free & is_kind), return_inverse=True)
+    travel = territory.travel_minutes(care_request.commune, filter(None, where.tolist()))
+    minutes = [getattr(travel.get(insee), "minutes", None) for insee in where.tolist()]
+    is_in_circle = in_circle(care_request, stand.now)
+    result = ranking.rank(
+        candidates=ranking.Candidates(
+            answers_profession=columns["answers"] & ~np.isin(columns["pk"], list(told)),
+            takes_age=stand.takes_age(care_request.age_band),
+            does_kind=np.logical_or.reduce([columns[f"does_{kind}"] for kind in kinds]),
+            barred=shelf.barred,
+            is_in_circle=np.array([is_in_circle(pk) for pk in stand.index], dtype=bool),
+            is_same_commune=(where == care_request.commune_id)[commune_of],
+            is_usual_doctor=columns["pk"] == (care_request.usual_doctor_id or -1),
+            travel_minutes=np.array([np.nan if m is None else m for m in minutes], dtype=float)[
+                commune_of
+            ],
+            load_30_days=shelf.load,
+        ),
+        slots=ranking.OfferedSlots(
+            professional=stand.person,
+            start_minutes=stand.start_minutes,
+            is_free=is_free,
+            is_kind=is_kind,
+        ),
+        weights=_weights(settings),
+        has_travel=kinds != {CareKind.REMOTE},
+    )
+    first = result.order[: shown + 1].tolist()
+    people = [stand.people[i]["pk"] for i in first]
+    ranked = _ranked(
+        *(care_request, stand.people, result, travel),
+        {pk: str(where[commune_of[i]]) for i, pk in zip(first, people, strict=True)},
+        {pk: shelf.slots_of(i, is_free & is_kind) for i, pk in zip(first, people, strict=True)},
+        *(stand.now, shown, settings),
+    )
+    return Shortened(ranked, _groups(stand, result, told))
+
+
+def _groups(stand: Stand, result: ranking.Ranking, told: dict[int, str]) -> list[LeftOutGroup]:
+    pairs = [(told[pk], stand.names[stand.index[pk]]) for pk in told if pk in stand.index]
+    out = result.left_out
+    for code in np.unique(out[out != ranking.LeftOut.NONE]).tolist():
+        reason = ranking.left_out_sentence(code)
+        pairs += [
+            (reason, stand.names[i])
+            for i in np.flatnonzero(out == code).tolist()
+            if stand.people[i]["pk"] not in told
+        ]
+    return groups_of(pairs)
 
 
 def _card(person: dict, **values) -> Candidate:
-    title, job = _title_and_job(person["profession"], person["speciality"])
+    _, job = title_and_job(person["profession"], person["speciality"])
     agreement = person.get("agreement")
     partner = agreement.partner_of(person["of_cpts"]).name if agreement else ""
     return Candidate(
         professional_id=person["pk"],
-        name=f"{title} {person['given_name']} {person['family_name']}".strip(),
+        name=full_name(person),
         job=job,
         commune=values.pop("commune", None) or person["commune_name"] or "lieu inconnu",
         insee=values.pop("insee", None) or person["insee"] or "",

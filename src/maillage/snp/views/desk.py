@@ -1,10 +1,14 @@
 """The dispatcher's board and form."""
 
+from functools import lru_cache
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+from markupsafe import Markup
 
 from maillage.directory.enums import CareKind, Profession
 from maillage.kernel import journal, pulse
@@ -27,10 +31,12 @@ from maillage.snp.enums import (
     RefusalReason,
 )
 from maillage.snp.models import CareRequest, DeskSettings, Proposal
+from maillage.snp.queries.board import Row
 from maillage.snp.queries.counter import counter_text
 from maillage.snp.queries.ladder import SEARCHING, circles_open, deadlines_of
 
 PURPOSE = "régulation SNP"
+LINE_KEPT_SECONDS = 10
 S = CareRequestStatus
 
 
@@ -82,7 +88,11 @@ def board(request):
         return HttpResponse(status=204)
     # First, because the centres of its communes then serve the ranking too.
     drawn = queries.recent_map_of(request.cpts, timezone.localdate())
-    found = queries.board_of(request.cpts, selected=id_of(request.GET.get("demande", "")))
+    found = queries.board_of(
+        request.cpts,
+        selected=id_of(request.GET.get("demande", "")),
+        kept=True,
+    )
     journal.record_read(
         "snp.board",
         by=request.actor,
@@ -95,6 +105,24 @@ def board(request):
     return response
 
 
+def queue_of(found: queries.Board, url: str) -> Markup:
+    """The lines of the queue. Most are drawn already: a line only changes with its row and, every
+    few seconds, with the time it tells."""
+    drawn_at = int(timezone.now().timestamp() / LINE_KEPT_SECONDS)
+    html = "".join(_line(row, f"{url}?demande={row.id}", drawn_at) for row in found.rows)
+    if found.current is not None:
+        mine = f'id="req-{found.current.pk}"'
+        html = html.replace(mine, f'{mine} aria-current="true"', 1)
+    return Markup(html)  # noqa: S704 - drawn by the template, which escapes
+
+
+@lru_cache(maxsize=2048)
+def _line(row: Row, address: str, drawn_at: int) -> str:
+    profession = Profession(row.profession).label
+    context = {"r": row, "address": address, "profession": profession}
+    return render_to_string("snp/_queue_row.html", context, using="jinja2")
+
+
 def board_context(request, found: queries.Board, drawn) -> dict:
     url = reverse("snp:board", kwargs={"cpts": request.cpts.slug})
     current = found.current
@@ -102,6 +130,7 @@ def board_context(request, found: queries.Board, drawn) -> dict:
     return {
         "counts": found.counts,
         "rows": found.rows,
+        "queue": queue_of(found, url),
         "board_url": url,
         "new_url": reverse("snp:new", kwargs={"cpts": request.cpts.slug}),
         "current": current,
