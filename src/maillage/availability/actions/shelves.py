@@ -23,25 +23,25 @@ def unshelve_slot(slot_id: int) -> None:
     FreeSlot.objects.filter(slot=slot_id).delete()
 
 
-def shelve_slots_of(professional_ids: Iterable[int]) -> None:
-    """Slots, absences or visibility of these professionals changed. The caller holds their locks."""
+def shelve_slots_of(professional_ids: Iterable[int], *, are_new: bool = False) -> None:
+    """Slots, absences or visibility of these professionals changed. The caller holds their locks.
+    `are_new`: they had no slot before, so nothing is on the shelves yet."""
     ids = list(professional_ids)
-    _shelve(
-        Slot.objects.filter(professional__in=ids),
-        FreeSlot.objects.filter(slot__professional__in=ids),
-    )
+    rows = FreeSlot.objects.filter(slot__professional__in=ids)
+    _shelve(Slot.objects.filter(professional__in=ids), None if are_new else rows)
 
 
-def _shelve(slots: QuerySet[Slot], rows: QuerySet[FreeSlot]) -> None:
+def _shelve(slots: QuerySet[Slot], rows: QuerySet[FreeSlot] | None) -> None:
     """Only the rows that differ are read and written: the database compares."""
     wanted = shelved(slots, timezone.now())
-    held = rows.values_list(*SHELVED)
-    gone = sorted({row[0] for row in held.difference(*wanted)})
-    for start in range(0, len(gone), BLOCK):
-        FreeSlot.objects.filter(slot__in=gone[start : start + BLOCK]).delete()
+    if rows is not None:
+        held = rows.values_list(*SHELVED)
+        gone = sorted({row[0] for row in held.difference(*wanted)})
+        for start in range(0, len(gone), BLOCK):
+            FreeSlot.objects.filter(slot__in=gone[start : start + BLOCK]).delete()
+        missing = (each.difference(held) for each in wanted)
+        wanted = tuple(each for each in missing if each.exists())
     for each in wanted:
-        missing = each.difference(held)
-        if missing.exists():
-            sql, values = missing.query.sql_with_params()
-            with connection.cursor() as cursor:
-                cursor.execute(INSERT + sql, values)
+        sql, values = each.query.sql_with_params()
+        with connection.cursor() as cursor:
+            cursor.execute(INSERT + sql, values)

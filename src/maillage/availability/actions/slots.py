@@ -31,7 +31,7 @@ from maillage.kernel import journal, pulse
 from maillage.kernel.errors import NotAllowed
 from maillage.kernel.permissions import Actor
 
-ROLL_BATCH = 50
+ROLL_BATCH = 100
 COLUMNS = ("period_id", "opening_id", "starts_at", *OFFERED, "ends_at")
 COPY = f"COPY availability_slot ({', '.join(COLUMNS)}) FROM STDIN"
 NULL = r"\N"
@@ -76,7 +76,7 @@ def refresh_slots(professional_ids: Iterable[int]) -> dict[str, int]:
     )
     new = {key: rule for key, rule in wanted.items() if key not in seen}
     _insert(_beside(new, [stored for stored in gone if stored[0] in live]), counts)
-    shelve_slots_of(ids)
+    shelve_slots_of(ids, are_new=not existing)
     return counts
 
 
@@ -146,9 +146,11 @@ def _insert(new: dict[SlotKey, ComputedSlot], counts: dict[str, int]) -> None:
     if len(new) >= COPY_FROM and connection.vendor == "postgresql":
         # Numbers, codes, yes or no, instants: nothing to escape, but what is not there.
         offers = {rule.offer: "\t".join(map(str, rule.offer)) for rule in new.values()}
+        minutes = {key[2] for key in new} | {rule.ends_minute for rule in new.values()}
+        at = {minute: str(intervals.instant_of(minute)) for minute in minutes}
         lines = (
-            f"{period or NULL}\t{opening or NULL}\t{intervals.instant_of(start)}"
-            f"\t{offers[rule.offer]}\t{intervals.instant_of(rule.ends_minute)}\n"
+            f"{period or NULL}\t{opening or NULL}\t{at[start]}"
+            f"\t{offers[rule.offer]}\t{at[rule.ends_minute]}\n"
             for (period, opening, start), rule in new.items()
         )
         with connection.cursor() as cursor, cursor.copy(COPY) as copy:

@@ -37,7 +37,9 @@ class FreeSlot(models.Model):
     tenancy: ClassVar[str] = NATIONAL
 
     pk = models.CompositePrimaryKey("slot_id", "shelf")
-    slot = models.ForeignKey(Slot, on_delete=models.CASCADE, related_name="+", db_index=False)
+    slot = models.ForeignKey(
+        Slot, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
     shelf = models.IntegerField()
     profession = models.CharField(max_length=2)
     commune = models.CharField("code INSEE du lieu", max_length=5)
