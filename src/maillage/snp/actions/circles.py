@@ -66,7 +66,7 @@ def _climb(care_request: CareRequest, first: Circle) -> None:
             own_by_standby(care_request)
         if minutes_of(circle, settings) != 0:
             break
-    care_request.circle_until = circle_end(care_request, now)
+    care_request.circle_until = circle_end(care_request, settings, now)
 
 
 @transaction.atomic

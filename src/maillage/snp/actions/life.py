@@ -22,7 +22,7 @@ from maillage.snp.enums import (
     InformState,
     ProposalState,
 )
-from maillage.snp.models import CareRequest, CareRequestEvent, Proposal
+from maillage.snp.models import CareRequest, CareRequestEvent, DeskSettings, Proposal
 from maillage.snp.queries import settings_of
 from maillage.snp.queries.ladder import (
     SEARCHING,
@@ -99,6 +99,7 @@ def save(care_request: CareRequest, *, by: Actor) -> None:
     """Write the row, and when the clock must look at it again. Who awaits whom is decided here: an
     act of a person starts the wait afresh."""
     now = timezone.now()
+    settings = settings_of(care_request.cpts, now)
     if not awaits_a_person(care_request):
         care_request.waiting_since = None
     elif care_request.waiting_since is None or by.seat_id is not None:
@@ -108,17 +109,19 @@ def save(care_request: CareRequest, *, by: Actor) -> None:
     if care_request.status not in SEARCHING:
         care_request.circle_until = None
     elif care_request.circle_until is None:
-        care_request.circle_until = circle_end(care_request, now)
+        care_request.circle_until = circle_end(care_request, settings, now)
     care_request.watch_at = None
     if care_request.closed_at is None:
-        care_request.watch_at = next_watch(care_request, settings_of(care_request.cpts, now))
+        care_request.watch_at = next_watch(care_request, settings)
     care_request.version += 1
     care_request.save()
 
 
-def circle_end(care_request: CareRequest, now: dt.datetime) -> dt.datetime | None:
+def circle_end(
+    care_request: CareRequest, settings: DeskSettings, now: dt.datetime
+) -> dt.datetime | None:
     """When the circle opened now gives way to the next; None for the last."""
-    minutes = minutes_of(care_request.circle, settings_of(care_request.cpts, now))
+    minutes = minutes_of(care_request.circle, settings)
     return None if minutes is None else now + dt.timedelta(minutes=minutes)
 
 

@@ -176,8 +176,11 @@ class CareRequestForm(SignsForm):
         if not rings:
             del self.fields["ring"]
         self.fields["commune"].choices = [("", "Choisir…"), *communes]
-        self.fields["usual_doctor"].choices = [("", "Inconnu ou hors annuaire"), *doctors]
+        self.choose_doctors(doctors)
         set_doubles(self.fields, doubles)
+
+    def choose_doctors(self, doctors):
+        self.fields["usual_doctor"].choices = [("", "Inconnu ou hors annuaire"), *doctors]
 
     def clean_resident(self):
         return chosen_resident(self.cleaned_data["resident"])

@@ -7,7 +7,6 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 
-from maillage.directory import queries as directory
 from maillage.directory.enums import Profession
 from maillage.directory.models import Professional
 from maillage.kernel import journal
@@ -21,7 +20,7 @@ from maillage.snp import actions, queries
 from maillage.snp.forms import NONE_OF_THESE, CareRequestForm
 from maillage.snp.models import DeskSettings, Ring
 from maillage.snp.queries.ladder import standby
-from maillage.snp.views.desk import PURPOSE, on_board
+from maillage.snp.views.desk import PURPOSE, id_of, on_board
 from maillage.territory import queries as territory
 from maillage.territory.models import Commune, Cpts
 
@@ -32,21 +31,31 @@ FORM_FIELDS = (
 )
 
 
+def doctors_of(request, only: str | None = None) -> list[tuple[str, str]]:
+    """Doctors of the directory, to choose from; `only`: the one a form sent names, if it is one."""
+    found = Professional.objects.in_cpts(request.cpts.pk, timezone.localdate()).filter(
+        profession=Profession.DOCTOR
+    )
+    if only is not None:
+        found = found.filter(pk=id_of(only) or 0)
+    columns = ("family_name", "given_name", "profession", "speciality")
+    return [(str(each.pk), str(each)) for each in found.order_by(*columns[:2], "pk").only(*columns)]
+
+
 def intake_form(request, flags, doubles) -> CareRequestForm:
     communes = [
         (row.commune_id, row.commune.name)
         for row in territory.perimeter(request.cpts, timezone.localdate())
-    ]
-    doctors = [
-        (str(doctor.pk), str(doctor))
-        for doctor in directory.directory_of(request.cpts).filter(profession=Profession.DOCTOR)
     ]
     return CareRequestForm(
         request.POST or None,
         initial={"form_key": str(uuid.uuid4()), "can_travel": True, "channel": "patient"},
         flags=flags.flags.all() if flags else [],
         communes=sorted(set(communes), key=lambda pair: fold(pair[1])),
-        doctors=doctors,
+        # A form sent and accepted is not shown again: the whole list is for those that are.
+        doctors=doctors_of(request, request.POST.get("usual_doctor", ""))
+        if request.method == "POST"
+        else doctors_of(request),
         doubles=doubles,
         rings=queries.ring_choices(request.cpts),
     )
@@ -55,8 +64,6 @@ def intake_form(request, flags, doubles) -> CareRequestForm:
 @page(Permission.SNP_DESK, methods=("GET", "POST"))
 def new(request):
     flags = queries.red_flags(request.cpts)
-    settings = queries.settings_of(request.cpts)
-    is_open = queries.desk_is_open(request.cpts)
     doubles, calls = [], []
     if request.method == "POST":
         given = {name: request.POST.get(name, "") for name in ("phone", "commune")}
@@ -80,6 +87,10 @@ def new(request):
                 form.data["form_key"] = str(uuid.uuid4())
         else:
             return on_board(request, care_request)
+    if request.method == "POST":
+        form.choose_doctors(doctors_of(request))
+    settings = queries.settings_of(request.cpts)
+    is_open = queries.desk_is_open(request.cpts)
     journal.record_read(
         "snp.new",
         by=request.actor,
