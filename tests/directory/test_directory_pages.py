@@ -202,7 +202,7 @@ def test_the_record_page_costs_a_fixed_number_of_queries(
     sign_in(client, cpts, Role.DISPATCHER)
     page = at("detail", cpts, pk=people["lefebvre"].pk)
     client.get(page)
-    with django_assert_num_queries(3 + 4):  # who; professional, record, languages, places
+    with django_assert_num_queries(3 + 5):  # who; professional, record, languages, places, locum
         client.get(page)
 
 

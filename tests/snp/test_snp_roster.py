@@ -14,8 +14,8 @@ from maillage.kernel import pulse
 from maillage.kernel.errors import NotAllowed
 from maillage.kernel.models import JournalLine
 from maillage.snp import actions, queries
-from maillage.snp.models import OnCall
-from people import actor_as, make_seat
+from maillage.snp.models import CareRequest, OnCall
+from people import actor_as, make_seat, mark_demo, sign_in
 
 HOUR = dt.timedelta(hours=1)
 
@@ -142,3 +142,33 @@ def test_whoever_is_on_call_and_left_answers_for_nothing(desk, cpts, chief, cloc
     actions.widen(by=SYSTEM, care_request=care_request)
     care_request.refresh_from_db()
     assert care_request.owner_id == chief.seat_id
+
+
+def test_whoever_answers_for_a_request_holds_the_desk_as_long_as_they_do(client, cpts, desk):
+    """The mail that names the coordinator leads to a board that opens."""
+    mark_demo(False)
+    coordinator = sign_in(client, cpts, Role.COORDINATOR)
+    board = reverse("snp:board", kwargs={"cpts": cpts.slug})
+    assert client.get(board).status_code == 403
+    care_request = make_request(desk)
+    actions.close_desk(by=desk, cpts=cpts)
+    care_request.refresh_from_db()
+    assert care_request.owner_id == coordinator.seat_id
+    assert client.get(board, {"demande": care_request.pk}).status_code == 200
+    to = reverse("snp:signs", kwargs={"cpts": cpts.slug, "pk": care_request.pk})
+    client.post(to, {"sign": "worry"})
+    care_request.refresh_from_db()
+    assert (care_request.status, care_request.closed_at) == ("handed_over", None)
+    to = reverse("snp:confirm", kwargs={"cpts": cpts.slug, "pk": care_request.pk})
+    client.post(to, {"taken_over_by": "ARM du 71"})
+    assert client.get(board).status_code == 403  # nothing of theirs is open any more
+
+
+def test_a_duty_lends_the_desk_to_nobody_else(client, cpts, desk):
+    mark_demo(False)
+    board = reverse("snp:board", kwargs={"cpts": cpts.slug})
+    care_request = make_request(desk)
+    for role in set(Role) - {Role.COORDINATOR, Role.ADMINISTRATOR, Role.DISPATCHER}:
+        actor = sign_in(client, cpts, role)
+        CareRequest.objects.filter(pk=care_request.pk).update(owner=actor.seat)
+        assert client.get(board).status_code == 403, role

@@ -14,9 +14,10 @@ def _pk(cpts: Cpts | int | None) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class SeatActor:
-    """A user in an active seat of one CPTS."""
+    """A user in an active seat of one CPTS. `lent`: what their duty adds to their role for now."""
 
     seat: Seat
+    lent: frozenset[Permission] = frozenset()
     kind: str = field(default="seat", init=False)
 
     @property
@@ -36,7 +37,9 @@ class SeatActor:
         return str(self.seat.user)
 
     def may(self, permission: Permission, cpts: Cpts | int | None) -> bool:
-        return _pk(cpts) == self.seat.cpts_id and permission in GRANTS[self.seat.role]
+        return _pk(cpts) == self.seat.cpts_id and (
+            permission in GRANTS[self.seat.role] or permission in self.lent
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """From the URL to the tenant: the seat is checked once, the scope opened once."""
 
 from contextlib import ExitStack
+from dataclasses import replace
 
 from django.conf import settings
 from django.http import Http404
@@ -11,6 +12,7 @@ from django_scopes import scope
 from maillage.accounts import queries
 from maillage.home.views import refused
 from maillage.kernel.errors import DomainError, NotAllowed
+from maillage.snp.queries.ladder import lent_to
 
 
 class SecurityHeaders:
@@ -52,8 +54,9 @@ class TenantMiddleware:
         actor = queries.actor_in(request.user, slug=slug, seat_id=chosen)
         if actor is None:
             raise Http404
-        request.actor, request.cpts = actor, actor.seat.cpts
+        request.cpts = actor.seat.cpts
         request.tenant_scope.enter_context(scope(cpts=request.cpts))
+        request.actor = replace(actor, lent=lent_to(actor.seat, timezone.now()))
         request.tenant_scope.enter_context(timezone.override(request.cpts.zone))
         return
 

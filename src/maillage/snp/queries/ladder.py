@@ -4,11 +4,13 @@ import datetime as dt
 from dataclasses import dataclass
 from enum import StrEnum
 
+from django.db.models import Exists
 from django.utils import timezone
 
 from maillage.accounts.enums import Role
 from maillage.accounts.models import Seat
 from maillage.directory.models import CptsProfessional
+from maillage.kernel.permissions import Permission
 from maillage.snp.enums import (
     CIRCLE_MINUTES,
     LADDER,
@@ -68,6 +70,23 @@ def standby(cpts: Cpts | int, now: dt.datetime) -> tuple[Seat, OwnerReason] | No
         if seat is not None:
             return seat, why
     return None
+
+
+DUTY_ROLES = (Role.COORDINATOR, Role.ADMINISTRATOR)
+DESK = frozenset({Permission.SNP_DESK, Permission.RESIDENT_DESK})
+
+
+def lent_to(seat: Seat, now: dt.datetime) -> frozenset[Permission]:
+    """Whoever answers for a request holds the desk as long as they do: the coordinator or the
+    administrator on call, or named owner of a request still open. Others: nothing more."""
+    if seat.role not in DUTY_ROLES:
+        return frozenset()
+    answers = CareRequest.objects.filter(cpts=seat.cpts_id, owner=seat, closed_at=None)
+    on_call = OnCall.objects.filter(
+        cpts=seat.cpts_id, seat=seat, starts_at__lte=now, ends_at__gt=now
+    )
+    duty = Seat.objects.filter(Exists(answers) | Exists(on_call), pk=seat.pk)
+    return DESK if duty.exists() else frozenset()
 
 
 # Circles

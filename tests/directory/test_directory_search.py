@@ -324,7 +324,7 @@ def test_many_of_one_name_are_cut_and_said(client, cpts, django_assert_num_queri
     sign_in(client, cpts, Role.COORDINATOR)
     client.get(at(cpts))
     # who; communes of the name; words meant, who has them, records, places, those already here
-    with django_assert_num_queries(3 + 6):
+    with django_assert_num_queries(4 + 6):
         answer = client.get(at(cpts), {"q": "mugué", "commune": "cluny"})
     assert answer.text.count("<article") == 20 and "Seuls les plus proches" in answer.text
 
