@@ -297,7 +297,7 @@ def test_the_pages_say_it(client, desk, cpts, clock):
     chief = coordinator(cpts).seat
     page = client.post(url, follow=True).text
     assert "Régulation fermée : chaque demande ouverte a un responsable." in page
-    assert f"confiées à {chief.user}" in page
+    assert f"confiée à {chief.user}" in page
 
 
 def test_the_same_intake_without_a_seat_is_the_standbys(cpts, clock):

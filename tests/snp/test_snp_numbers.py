@@ -500,6 +500,9 @@ def test_the_rows_of_an_unknown_number_are_not_found(client, cpts, desk):
         assert client.get(at("numbers_rows", cpts, **(ASKED | wrong))).status_code == 404
     assert client.get(at("numbers", cpts, du="2026-10-12", au="2024-01-01")).status_code == 422
     assert client.get(at("numbers", cpts, par="rien")).status_code == 422
+    for du, au in (("0001-01-01", "0001-01-02"), ("9999-12-30", "9999-12-31")):
+        assert client.get(at("numbers", cpts, du=du, au=au, par="canal")).status_code == 422
+        assert client.get(at("numbers_file", cpts, du=du, au=au, par="canal")).status_code == 404
     assert client.get(at("numbers", cpts)).status_code == 200
 
 

@@ -4,6 +4,7 @@ import datetime as dt
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.text import capfirst
 
 from maillage.availability.actions import SlotClosed, SlotFull, hold_place, take_place
 from maillage.availability.enums import LIVE, BookingMode
@@ -181,7 +182,7 @@ def _ask(
         care_request,
         EventKind.PROPOSED,
         f"Proposée à {candidate.name}, {slot_text(slot)}.{_late_text(proposal)} "
-        f"{'. '.join(candidate.reasons)}.",
+        f"{capfirst(' ; '.join(candidate.reasons))}.",
         by=by,
     )
     journal.record(

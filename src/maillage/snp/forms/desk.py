@@ -123,7 +123,10 @@ class OnCallForm(forms.Form):
     """Who is on call, from when to when."""
 
     seat = forms.ModelChoiceField(
-        label="Qui", queryset=None, error_messages={"required": "Choisissez la personne."}
+        label="Qui",
+        queryset=None,
+        empty_label="Choisir…",
+        error_messages={"required": "Choisissez la personne."},
     )
     starts_at = forms.DateTimeField(label="Du", widget=forms.DateTimeInput(attrs=MOMENT))
     ends_at = forms.DateTimeField(label="Au", widget=forms.DateTimeInput(attrs=MOMENT))
@@ -137,7 +140,10 @@ class AgreementProposalForm(forms.Form):
     """With whom, for which professions, at which hours, and what is shared."""
 
     other = forms.ModelChoiceField(
-        label="CPTS voisine", queryset=None, error_messages={"required": "Choisissez la CPTS."}
+        label="CPTS voisine",
+        queryset=None,
+        empty_label="Choisir…",
+        error_messages={"required": "Choisissez la CPTS."},
     )
     professions = forms.MultipleChoiceField(
         label="Professions",
@@ -151,7 +157,7 @@ class AgreementProposalForm(forms.Form):
         required=False,
         help_text="Une plage par ligne : « samedi 8:00-12:00 ». Vide : à toute heure.",
     )
-    until_on = DateField(label="Jusqu'au (facultatif)", required=False)
+    until_on = DateField(label="Jusqu'au", required=False)
     shares_phone = forms.BooleanField(
         label="La régulation voisine voit le téléphone du professionnel", required=False
     )

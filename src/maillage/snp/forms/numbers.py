@@ -8,6 +8,7 @@ from maillage.kernel.fields import DateField
 from maillage.snp.queries.numbers import BY, quarter_text
 
 DAYS_MAX = 366
+YEARS = (2000, 2099)  # days of a calendar that times and zones can bear
 DAYS_USUAL = 30
 
 
@@ -21,6 +22,8 @@ class PeriodForm(forms.Form):
     def clean(self):
         data = super().clean()
         first, last = data.get("du"), data.get("au")
+        if not all(YEARS[0] <= each.year <= YEARS[1] for each in (first, last) if each):
+            raise forms.ValidationError("Les jours vont de {} à {}.".format(*YEARS))
         if first and last and not dt.timedelta(0) <= last - first < dt.timedelta(days=DAYS_MAX):
             raise forms.ValidationError("La période va d'un jour à un an, le début avant la fin.")
         return data

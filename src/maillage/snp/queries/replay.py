@@ -78,7 +78,7 @@ def _notices(care_request: CareRequest):
     found = Notice.objects.filter(keys, cpts=care_request.cpts_id).order_by("created_at", "pk")
     for notice in found:
         channel = notice.get_channel_display()
-        yield notice.created_at, f"Message écrit ({channel}, {notice.get_state_display()})."
+        yield notice.created_at, f"Message écrit ({channel}) : {notice.get_state_display()}."
         if notice.sent_at is not None:
             yield notice.sent_at, f"Message parti ({channel})."
 

@@ -78,7 +78,7 @@ def _of_deadline(prefix: str, name: str) -> list[Measure]:
 DELAYS = {
     "delay_proposal": "la première proposition",
     "delay_acceptance": "l'acceptation qui tient",
-    "delay_informed": "le patient informé de ce rendez-vous",
+    "delay_informed": "l'information du patient",
     "delay_care": "le début du soin (prévu, puis réel)",
 }
 MEASURES = {
