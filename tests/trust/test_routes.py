@@ -9,7 +9,6 @@ import re
 
 import pytest
 from django.db import transaction
-from django.db.models import F
 from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 from django_scopes import scope, scopes_disabled
@@ -18,6 +17,7 @@ from maillage.accounts.enums import Role
 from maillage.accounts.models import Seat, User
 from maillage.accounts.rules import SYSTEM, SeatActor
 from maillage.availability import models as availability
+from maillage.config import middleware
 from maillage.demo.actions import build_demo
 from maillage.directory.actions import add_contact, add_member, add_structure
 from maillage.directory.models import (
@@ -195,11 +195,6 @@ class Story:
     def __init__(self):
         self.clients = {}
         build_demo(by=SYSTEM)
-        # Nobody of another role is on duty: the desk a duty lends is tried in test_snp_roster.
-        with scopes_disabled():
-            OnCall.objects.all().delete()
-            open_now = CareRequest.objects.filter(closed_at=None, received_by__isnull=False)
-            open_now.update(owner=F("received_by"))
         self.own = Cpts.objects.get(slug="centre-saone-et-loire")
         self.foreign = Cpts.objects.exclude(pk=self.own.pk).order_by("pk").first()
         self.objects = {"own": self._objects(self.own), "foreign": self._objects(self.foreign)}
@@ -351,7 +346,9 @@ class Story:
 
 
 @pytest.fixture
-def story(db):
+def story(db, monkeypatch):
+    """The table is of roles: the desk that a duty lends for a while is tried in test_snp_roster."""
+    monkeypatch.setattr(middleware, "lent_to", lambda seat, now: frozenset())
     return Story()
 
 
