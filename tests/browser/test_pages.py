@@ -15,12 +15,14 @@ PAGES = {
         *("structures/", "structures/?q=ehpad", "structures/1/"),
         *("snp/releve/", "snp/jour/", "snp/absences/", "snp/10/fusionner/"),
         *("snp/10/pourquoi/", "snp/10/minutes/"),
+        *("snp/astreinte/", "snp/chiffres/", "creneaux/"),
     ],
     "Nour Coordination": [
         *("snp/jour/", "snp/10/minutes/", "snp/10/pourquoi/", "snp/10/pourquoi/?q=coqelico"),
         *("", "snp/suivi/", "snp/reglages/", "annuaire/ajouter/", "structures/1/"),
         *("structures/ajouter/", "structures/ajouter/?q=zzz", "contacts/1/"),
-        *("snp/cercles/", "sollicitations/repartition/"),
+        *("snp/cercles/", "snp/cercles/1/", "snp/astreinte/", "snp/accords/", "snp/chiffres/"),
+        "sollicitations/repartition/",
     ],
     "Ariane Administration": ["", "roles/", "envois/"],
     "Alix Coquelicot": [
@@ -31,7 +33,7 @@ PAGES = {
         *("", "disponibilites/", "disponibilites/semaines/", "delegations/", "sollicitations/"),
     ],
     "Thémis": ["", "journal/", "journal/?habitant=douze&acte=snp.created"],
-    "Lise Lecture": ["", "territoire/"],
+    "Lise Lecture": ["", "territoire/", "snp/chiffres/"],
     "Prune Présidence": ["", "sollicitations/repartition/"],
     "Octave Trésorerie": [""],
 }
