@@ -339,7 +339,7 @@ def test_the_list_of_roles_costs_the_same_for_many(client, cpts, django_assert_n
     for _ in range(20):
         make_seat(cpts, Role.READER)
     client.get(at("seats", cpts))
-    with django_assert_num_queries(5):  # session, user, seat; count, page
+    with django_assert_num_queries(6):  # session, user, seat, duty; count, page
         client.get(at("seats", cpts))
 
 
@@ -440,7 +440,7 @@ def test_the_outbox_is_cut_in_pages(client, cpts, letter, django_assert_num_quer
             by=SYSTEM, cpts=cpts, channel="mail", recipient="x", key=f"k{number}", body="mot"
         )
     assert client.get(at("outbox", cpts)).text.count("<pre>") == 50
-    with django_assert_num_queries(6):  # session, user, seat; count, page, demo or not
+    with django_assert_num_queries(7):  # session, user, seat, duty; count, page, demo or not
         assert client.get(at("outbox", cpts) + "?page=2").text.count("<pre>") == 11
 
 

@@ -1,6 +1,9 @@
 """The demonstration is long to build: once for a whole file, undone at its end."""
 
+from importlib import import_module
+
 import pytest
+from django.apps import apps
 from django.db import transaction
 
 from maillage.accounts.rules import SYSTEM
@@ -10,6 +13,8 @@ from maillage.demo.actions import build_demo
 @pytest.fixture(scope="module")
 def built(django_db_setup, django_db_blocker):
     with django_db_blocker.unblock(), transaction.atomic():
+        # Another file's tests may have emptied the tables, what the migrations wrote included.
+        import_module("maillage.snp.migrations.0008_snp_fee").write_fee(apps, None)
         yield build_demo(by=SYSTEM)
         transaction.set_rollback(True)
 

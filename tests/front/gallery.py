@@ -17,8 +17,15 @@ from jinja2 import ChoiceLoader, FileSystemLoader
 from maillage.config import jinja
 from maillage.directory.enums import CareKind, Profession
 from maillage.residents.models import Resident
-from maillage.snp.enums import AgeBand, AgreementGiver, CareRequestStatus, RefusalReason
-from maillage.snp.models import CareRequest, CareRequestEvent
+from maillage.snp.enums import (
+    AgeBand,
+    AgreementGiver,
+    CallResult,
+    CallTo,
+    CareRequestStatus,
+    RefusalReason,
+)
+from maillage.snp.models import CareRequest, CareRequestEvent, DeskSettings
 from maillage.snp.queries.board import Board
 from maillage.snp.queries.board import Row as BoardRow
 from maillage.snp.queries.ranking import Candidate, Matching, OfferedSlot
@@ -209,6 +216,9 @@ def _current(now):
     )
 
 
+SETTINGS = DeskSettings(first_deadline_hours=24, second_deadline_hours=48)
+
+
 def board(*, now=None, count=10, selected=True):
     """What the board's view gives its template, of `count` requests."""
     now = now or timezone.now()
@@ -231,6 +241,11 @@ def board(*, now=None, count=10, selected=True):
         "current": found.current,
         "current_id": 1 if selected else None,
         "facts": desk.facts(found.current) if selected else {},
+        "where": desk.where(found.current, SETTINGS) if selected else {},
+        "countered": [],
+        "calls_to": CallTo.choices,
+        "call_results": CallResult.choices,
+        "fee_notes": {},
         "can": desk.allowed(found.current) if selected else {},
         "proposals": [],
         "history": [event],

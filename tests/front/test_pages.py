@@ -73,7 +73,7 @@ def test_an_unmarked_database_is_asked_again():
 def test_navigation_shows_what_is_granted_and_where_one_is(pages):
     board = re.search(r'<nav class="nav".*?</nav>', pages["board"], re.S).group()
     assert re.findall(r"</svg>([^<]+)</a>", board) == [
-        *("Tableau", "Habitants", "Annuaire", "Territoire")
+        *("Tableau", "Créneaux", "Habitants", "Annuaire", "Territoire")
     ]
     assert len(re.findall('aria-current="page"', board)) == 1
     assert re.search(r'aria-current="page"><svg.*?</svg>Tableau', board)

@@ -44,7 +44,7 @@ from people import make_seat
 
 # MAILLAGE_HISTORIES=3000 for the long run of docs/architecture.md.
 QUICK = settings(
-    max_examples=int(os.environ.get("MAILLAGE_HISTORIES", "60")),
+    max_examples=int(os.environ.get("MAILLAGE_HISTORIES", "25")),
     stateful_step_count=20,
     deadline=None,
     database=None,

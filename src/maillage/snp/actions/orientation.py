@@ -431,6 +431,8 @@ def reorient(*, by: Actor, care_request: CareRequest, why: str = "") -> CareRequ
     """
     check_desk(by, care_request)
     care_request = lock(care_request)
+    if care_request.status == CareRequestStatus.MERGED:
+        raise TooLate("Cette demande est fusionnée avec une autre : séparez-les d'abord.")
     move(care_request, CareRequestStatus.NEW)
     withdrawn = withdraw_all(care_request, by=by)
     care_request.closed_at = None

@@ -77,14 +77,10 @@ def new(request):
             )
         except NotAllowed:
             raise
+        except actions.SameCall as error:
+            calls = error.doubles
         except DomainError as error:
-            if isinstance(error, actions.SameCall):
-                calls = error.doubles
-            else:
-                form.add_error(None, str(error))
-            if isinstance(error, actions.FormUsed):
-                form.data = form.data.copy()
-                form.data["form_key"] = str(uuid.uuid4())
+            _say(form, error)
         else:
             return on_board(request, care_request)
     if request.method == "POST":
@@ -113,6 +109,13 @@ def new(request):
         },
         status=422 if request.method == "POST" else 200,
     )
+
+
+def _say(form: CareRequestForm, error: DomainError) -> None:
+    form.add_error(None, str(error))
+    if isinstance(error, actions.FormUsed):
+        form.data = form.data.copy()
+        form.data["form_key"] = str(uuid.uuid4())
 
 
 def closed_words(cpts: Cpts, settings: DeskSettings) -> dict:
