@@ -18,6 +18,7 @@ from maillage.availability.models import Slot
 from maillage.directory.models import ProfessionalAccount
 from maillage.snp import actions
 from maillage.snp.gateway import proposed_settings
+from maillage.snp.models import OnCall
 from maillage.territory.models import Commune, Cpts, CptsCommune
 
 MAIN = "centre-saone-et-loire"
@@ -132,6 +133,7 @@ def climb():
         actions.add_to_ring(by=here["coordinator"], ring=ring, professional=ringed)
         duty = here["dispatcher"].seat
         now = timezone.now()
+        OnCall.objects.filter(cpts=cpts).delete()  # the demonstration has its own roster
         actions.set_on_call(
             by=here["coordinator"],
             cpts=cpts,

@@ -104,7 +104,8 @@ def propose_agreement(
         .order_by("pk")
     )
     professions, now = sorted(set(professions)), timezone.now()
-    starts_at = starts_at or now
+    # The minute, as the ranking reads it: what is signed serves at once.
+    starts_at = starts_at or now.replace(second=0, microsecond=0)
     _check(cpts, other, professions, starts_at, ends_at)
     agreement = Agreement.objects.create(
         proposed_by_cpts=cpts,
