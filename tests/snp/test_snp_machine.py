@@ -42,9 +42,9 @@ from maillage.snp.models import CareRequest, OnCall, Proposal
 from maillage.snp.queries.board import on_board
 from people import make_seat
 
-# MAILLAGE_HISTORIES=3000 for the long run of docs/architecture.md.
+# MAILLAGE_HISTORIES=3000 makes a long run.
 QUICK = settings(
-    max_examples=int(os.environ.get("MAILLAGE_HISTORIES", "25")),
+    max_examples=int(os.environ.get("MAILLAGE_HISTORIES", "40")),
     stateful_step_count=20,
     deadline=None,
     database=None,
@@ -325,11 +325,6 @@ def stop_half_way(monkeypatch):
     monkeypatch.setattr(circles, "LADDER", LADDER[:3])
 
 
-LONG = pytest.mark.skipif(
-    int(os.environ.get("MAILLAGE_HISTORIES", "0")) < 1000, reason="met in long runs only"
-)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "fault",
@@ -337,8 +332,6 @@ LONG = pytest.mark.skipif(
         forget_the_board,
         forget_the_watch,
         stop_half_way,
-        pytest.param(forget_to_free, marks=LONG),
-        pytest.param(forget_who_left, marks=LONG),
     ],
 )
 def test_the_histories_find_a_seeded_fault(world, monkeypatch, fault):
@@ -354,3 +347,29 @@ def test_the_histories_find_a_seeded_fault(world, monkeypatch, fault):
                 print_blob=False,
             ),
         )
+
+
+# The two rarest faults, by the history that meets them: the same rules, the same invariants.
+
+
+@pytest.fixture
+def history(world):
+    desk = Desk()
+    yield desk
+    desk.atomic.__exit__(Undo, Undo(), None)
+
+
+def test_the_invariants_see_a_place_that_is_not_freed(history, monkeypatch):
+    refused = history.propose(n=0, slot=0)
+    forget_to_free(monkeypatch)
+    history.refuse(proposal=refused, reason="no_time")
+    with pytest.raises(AssertionError):
+        history.a_place_is_live_only_for_a_live_proposal()
+
+
+def test_the_invariants_see_an_owner_who_left(history, monkeypatch):
+    history.take(n=0, who=0)
+    forget_who_left(monkeypatch)
+    history.come_or_go(who=0, state="suspended")
+    with pytest.raises(AssertionError):
+        history.wait(minutes=5)
