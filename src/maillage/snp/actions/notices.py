@@ -130,6 +130,19 @@ def queue_cancelled_sms(*, by: Actor, care_request: CareRequest, proposal: Propo
     )
 
 
+def _mail(seat: Seat, *, by: Actor, cpts: Cpts, key: str, subject: str, body: str) -> None:
+    """To somebody of the CPTS, at the address of their account."""
+    queue_notice(
+        by=by,
+        cpts=cpts,
+        channel=Channel.MAIL,
+        recipient=seat.user.email,
+        key=key,
+        subject=subject,
+        body=body,
+    )
+
+
 def _to_seats(
     care_request: CareRequest, seats: Iterable[Seat], key: str, text: str, *, by: Actor
 ) -> None:
@@ -137,14 +150,13 @@ def _to_seats(
     path = reverse("snp:board", kwargs={"cpts": care_request.cpts.slug})
     link = f"{settings.SITE_URL}{path}?demande={care_request.pk}"
     for seat in seats:
-        queue_notice(
-            by=by,
+        _mail(
+            seat,
             cpts=care_request.cpts,
-            channel=Channel.MAIL,
-            recipient=seat.user.email,
             key=f"request:{care_request.pk}:{key}:{seat.pk}",
             subject=f"Demande n° {care_request.number}",
             body=f"{care_request.cpts} : {text}\n{link}",
+            by=by,
         )
 
 
@@ -173,11 +185,10 @@ def tell_escalated(care_request: CareRequest, text: str, key: str, *, by: Actor)
 def tell_shift(shift: ShiftHandOver, *, by: Actor) -> None:
     """Whoever takes the requests of a person who leaves the desk."""
     path = reverse("snp:board", kwargs={"cpts": shift.cpts.slug})
-    queue_notice(
+    _mail(
+        shift.to_seat,
         by=by,
         cpts=shift.cpts,
-        channel=Channel.MAIL,
-        recipient=shift.to_seat.user.email,
         key=f"shift:{shift.pk}",
         subject="Relève de la régulation",
         body=f"{shift.cpts} : vous répondez de {shift.requests} demande(s) de plus, transmises par "
@@ -188,11 +199,10 @@ def tell_shift(shift: ShiftHandOver, *, by: Actor) -> None:
 def tell_day(cpts: Cpts, seat: Seat, day: dt.date, text: str, *, by: Actor) -> None:
     """The day in counts, to a coordinator."""
     path = reverse("snp:day", kwargs={"cpts": cpts.slug})
-    queue_notice(
+    _mail(
+        seat,
         by=by,
         cpts=cpts,
-        channel=Channel.MAIL,
-        recipient=seat.user.email,
         key=f"{day_key(cpts, day)}{seat.pk}",
         subject=f"Soins non programmés, {full_date(day)}",
         body=f"{cpts}\n{text}\n{settings.SITE_URL}{path}?date={day.isoformat()}",
@@ -202,11 +212,10 @@ def tell_day(cpts: Cpts, seat: Seat, day: dt.date, text: str, *, by: Actor) -> N
 def tell_closing(closing: DeskClosing, *, by: Actor) -> None:
     """Whoever answers while the desk is closed."""
     path = reverse("snp:board", kwargs={"cpts": closing.cpts.slug})
-    queue_notice(
+    _mail(
+        closing.owner,
         by=by,
         cpts=closing.cpts,
-        channel=Channel.MAIL,
-        recipient=closing.owner.user.email,
         key=f"desk:{closing.pk}:closed",
         subject="Régulation fermée",
         body=f"{closing.cpts} : la régulation est fermée et vous répondez de "
@@ -227,11 +236,10 @@ def tell_agreement(agreement: Agreement, action: str, *, to: Cpts) -> None:
     path = reverse("snp:agreements", kwargs={"cpts": to.slug})
     seats = active_seats(to, timezone.now()).select_related("user")
     for seat in seats.filter(role=Role.COORDINATOR) or seats.filter(role=Role.ADMINISTRATOR):
-        queue_notice(
+        _mail(
+            seat,
             by=SYSTEM,
             cpts=to,
-            channel=Channel.MAIL,
-            recipient=seat.user.email,
             key=f"agreement:{agreement.pk}:{action}:{seat.pk}",
             subject="Accord entre CPTS voisines",
             body=f"{sender} {AGREEMENT_TEXTS[action]}\n{settings.SITE_URL}{path}",
