@@ -103,6 +103,7 @@ def measure(report: Report) -> None:
         "new_url": url,
         "current": None,
         "current_id": None,
+        "mark": "",
         "map": None,
         "matching": None,
         "pins": [],
@@ -114,12 +115,13 @@ def measure(report: Report) -> None:
     ours = engines["jinja2"].env.get_template("snp/_board.html")
     peer = engines["django"].from_string(PEER)
     views = import_module("maillage.snp.views.desk")
-    shown = replace(board, rows=rows)
+    shown = replace(board.queue, rows=rows, drawn={})
 
     def write() -> None:
         """Every line, as when none was drawn before."""
         views._line.cache_clear()
-        ours.render(context | {"queue": views.queue_of(shown, url)})
+        shown.drawn.clear()
+        ours.render(context | {"queue": views.queue_of(shown, url, None)})
 
     list_ms, peer_ms = cpu([write, lambda: peer.render(context)], runs=ROW_RUNS)
     (page_cpu,) = cpu([lambda: client.get(url)], runs=RUNS)

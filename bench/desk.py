@@ -1,10 +1,11 @@
 """Fifty dispatchers on one board for five minutes, against a real `maillage serve`.
 
-Each asks "anything since?" every second, as `live.js` does, and takes the fragment when something
-changed; five acts a second are done by them: so every answer but a few is the fragment, which is the
-worst the board can meet. 1 500 professionals, 200 open requests. PostgreSQL is a cluster made for
-the run and thrown away; SQLite is printed beside. The generator is one asyncio process: it shares
-the processors with the server and the database, and says how much it took.
+Each asks "anything since?" every second, as `live.js` does, and takes what changed: the queue, with
+the request in hand when it shows something else. Five acts a second are done by them, so hardly any
+answer is "nothing", which is the worst the board can meet. 1 500 professionals, 200 open requests.
+PostgreSQL is a cluster made for the run and thrown away; SQLite is printed beside. The generator is
+one asyncio process: it shares the processors with the server and the database, and says how much it
+took.
 
 MAILLAGE_DESK_SECONDS (300) makes a shorter run; MAILLAGE_DESK_ENGINE (postgres or sqlite) one engine.
 """
@@ -45,6 +46,7 @@ ACTS = ("create", "cancel", "take", "place", "call", "inform")
 ROOT = Path(__file__).resolve().parents[1]
 TOKEN = "x" * 32
 SLOT = re.compile(rb'name="slot" value="(\d+)"(?! disabled)')
+MARK = re.compile(rb'name="shown" value="([^"]*)"')
 WITHDRAW = re.compile(rb'hx-post="(\S+/proposition/\d+/retirer/)"')
 
 
@@ -217,7 +219,7 @@ class Board:
     """One dispatcher: a page that follows, and the acts done from it."""
 
     def __init__(self, load: Load, port: int, cookie: str, shown: int):
-        self.load, self.shown, self.version, self.body = load, shown, "0", b""
+        self.load, self.shown, self.version, self.body, self.mark = load, shown, "0", b"", ""
         self.page, self.hands = Line(port, cookie), Line(port, cookie)
         self.whole_at = time.perf_counter()
 
@@ -238,15 +240,19 @@ class Board:
         if time.perf_counter() - self.whole_at > WHOLE_SECONDS:
             since = ""
         answer = await self.page.ask(
-            f"{self.load.given['board']}?{since}demande={self.shown}", HX_Request="true"
+            f"{self.load.given['board']}?{since}{self.mark}demande={self.shown}", HX_Request="true"
         )
-        kind = "nothing" if answer.status == 204 else "fragment"
+        is_part = b"x-board-part" in answer.headers
+        kind = "nothing" if answer.status == 204 else "queue" if is_part else "fragment"
         if self.load.keep(kind, answer, 200, 204) and answer.status == 200:
             self.seen(answer)
 
     def seen(self, answer: Answer) -> None:
-        self.version, self.body = answer.headers[b"x-board-version"].decode(), answer.body
-        self.whole_at = time.perf_counter()
+        """What the page keeps: the version, the mark of the request in hand, the whole board."""
+        self.version = answer.headers[b"x-board-version"].decode()
+        self.mark = f"shown={MARK.search(answer.body).group(1).decode()}&"
+        if b"x-board-part" not in answer.headers:
+            self.body, self.whole_at = answer.body, time.perf_counter()
 
     async def post(self, kind: str, path: str, **data: str) -> Answer:
         """The act, then the board the answer sends to, as the browser does."""
@@ -384,7 +390,7 @@ def run(report: Report) -> None:
 
 def tell(report: Report, engine: str, found: dict[str, Any]) -> None:
     times = {kind: np.array(each) for kind, each in found["times"].items()}
-    asked = [*times.get("nothing", []), *times.get("fragment", [])]
+    asked = [each for kind in ("nothing", "queue", "fragment") for each in times.get(kind, [])]
     counted = sum(len(each) for kind, each in times.items() if kind != "write")
     report.figure(f"{engine}: requests", counted / found["lasted"], "/s")
     report.figure(f"{engine}: errors", len(found["errors"]), "errors")
@@ -392,7 +398,8 @@ def tell(report: Report, engine: str, found: dict[str, Any]) -> None:
     report.figure(f"{engine}: processor of the generator", found["own_cpu"], "cores")
     for name, each in (
         ("polls, nothing new", times.get("nothing", [])),
-        ("fragments", times.get("fragment", [])),
+        ("queue alone", times.get("queue", [])),
+        ("whole fragments", times.get("fragment", [])),
         ("polls and fragments", asked),
         ("page after a creation", times.get("page", [])),
         ("creations", times.get("create", [])),

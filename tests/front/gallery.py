@@ -27,7 +27,8 @@ from maillage.snp.enums import (
 )
 from maillage.snp.models import CareRequest, CareRequestEvent, DeskSettings
 from maillage.snp.queries.board import Board
-from maillage.snp.queries.board import Row as BoardRow
+from maillage.snp.queries.queue import Queue
+from maillage.snp.queries.queue import Row as BoardRow
 from maillage.snp.queries.ranking import Candidate, Matching, OfferedSlot
 from maillage.snp.views import desk
 from maillage.territory.models import Commune
@@ -224,7 +225,8 @@ def board(*, now=None, count=10, selected=True):
     now = now or timezone.now()
     drawing = made_up_map()
     rows = _rows(now, drawing.areas, count)
-    found = Board(version=12, rows=rows, counts=[], current=_current(now) if selected else None)
+    queue = Queue(rows, [], {}, {}, SETTINGS, now)
+    found = Board(queue=queue, current=_current(now) if selected else None)
     ranked = _ranked(drawing.areas) if selected else ()
     left_out = Candidate(
         *(91, "Dr Zoé Factice", "Pédiatrie", "Torcy", "71004", ""),
@@ -235,7 +237,8 @@ def board(*, now=None, count=10, selected=True):
     return {
         "counts": [("À traiter", 6, ""), ("En attente de réponse", 2, ""), ("En alerte", 2, "bad")],
         "rows": rows,
-        "queue": desk.queue_of(found, f"/c/{CPTS.slug}/snp/"),
+        "queue": desk.queue_of(queue, f"/c/{CPTS.slug}/snp/", 1 if selected else None),
+        "mark": "",
         "board_url": f"/c/{CPTS.slug}/snp/",
         "new_url": f"/c/{CPTS.slug}/snp/nouvelle/",
         "current": found.current,

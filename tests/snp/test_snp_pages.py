@@ -334,6 +334,7 @@ def test_while_an_answer_is_awaited_nobody_else_may_be_asked(at_desk, cpts, desk
     cpts_settings = queries.settings_of(cpts)
     cpts_settings.live_proposals_max = allowed
     cpts_settings.save()
+    queries.forget_maps()  # out of a test, settings never change
     _, asked = make_offer(cpts, 90)
     _, bookable = make_offer(cpts, 60, slot_mode="bookable")
     page = html_of(board_with(at_desk, cpts, case.care_request))

@@ -1,8 +1,13 @@
 """What a board keeps from one dispatcher to the next is what the database says now."""
 
 import datetime as dt
+import re
 
 import pytest
+from django.db import connection
+from django.forms.models import model_to_dict
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 from django_scopes import scope, scopes_disabled
 
@@ -16,13 +21,15 @@ from factories import (
     make_offer,
     make_request,
     make_slot,
+    professional_actor,
 )
 from maillage.accounts.rules import SYSTEM
 from maillage.availability import actions as availability
 from maillage.kernel import pulse
-from maillage.kernel.models import Pulse
+from maillage.kernel.models import JournalLine, Pulse
 from maillage.snp import actions, queries
 from maillage.snp.models import CareRequest
+from people import mark_demo
 
 
 def seen(cpts, pk, *, kept):
@@ -40,10 +47,90 @@ def seen(cpts, pk, *, kept):
     }
 
 
+def shown(board):
+    """All that the page draws of the request in hand."""
+    return {
+        "request": model_to_dict(board.current),
+        "owner": str(board.current.owner and board.current.owner.user),
+        "ranked": board.matching and board.matching.ranked,
+        "left_out": board.matching and board.matching.left_out_groups,
+        "proposals": [model_to_dict(each) for each in board.proposals + board.countered],
+        "history": [each.text for each in board.history],
+        "awaited": board.awaited,
+        "lines": [row for row in board.rows if row.id == board.current.pk],
+    }
+
+
+def alone(cpts, board):
+    return queries.queue_alone(
+        cpts,
+        selected=board.current.pk,
+        mark=board.mark,
+        settings=queries.settings_of(cpts),
+        now=timezone.now(),
+    )
+
+
+boards = {}  # by request: as it was at the check before
+
+
+@pytest.fixture(autouse=True)
+def _no_board_before():
+    boards.clear()
+
+
 def check(cpts):
-    """For every request in turn: kept, and read afresh."""
+    """For every request in turn: kept, and read afresh; and what a page that shows the board of the
+    check before keeps of it is what it would be given now."""
     for pk in CareRequest.objects.filter(cpts=cpts).order_by("pk").values_list("pk", flat=True):
+        before = boards.get(pk)
+        kept = before and before.mark and alone(cpts, before)
         assert seen(cpts, pk, kept=True) == seen(cpts, pk, kept=False)
+        boards[pk] = queries.board_of(cpts, selected=pk, kept=True)
+        if kept:
+            assert shown(before) == shown(boards[pk])
+            assert kept[0].rows == boards[pk].rows
+
+
+def test_a_page_whose_request_did_not_change_is_given_the_queue_alone(cpts, desk, people, client):
+    mine, other = make_request(desk), make_request(desk, phone="06 39 98 00 02")
+    actions.widen(by=desk, care_request=other)
+    board = queries.board_of(cpts, selected=mine.pk, kept=True)
+    actions.take_case(by=desk, care_request=other)
+    assert alone(cpts, board) is not None
+    slot = people[2].slots.select_related("place__commune").get()
+    first = actions.propose(by=desk, care_request=other, slot=slot)
+    assert alone(cpts, board) is None  # the only place of somebody ranked for mine too
+    board = queries.board_of(cpts, selected=mine.pk, kept=True)
+    actions.refuse_proposal(
+        by=professional_actor(cpts, people[2]), proposal=first, reason="no_time"
+    )
+    assert alone(cpts, board) is None  # ranked again
+    board = queries.board_of(cpts, selected=mine.pk, kept=True)
+    actions.note_call(by=desk, care_request=mine, to="patient", result="no_answer")
+    assert alone(cpts, board) is None
+
+
+def test_the_part_of_a_board_puts_nothing_of_a_patient(cpts, desk, people, client):
+    mark_demo(False)
+    mine = make_request(desk, family_name="Fictif")
+    other = make_request(desk, phone="06 39 98 00 02")
+    client.force_login(desk.seat.user)
+    url, ask = reverse("snp:board", args=[cpts.slug]), {"headers": {"HX-Request": "true"}}
+    page = client.get(url, {"demande": mine.pk})
+    mark = re.search(r'name="shown" value="([^"]+)"', page.text)[1]
+    actions.take_case(by=desk, care_request=other)
+    reads = JournalLine.objects.filter(kind="read").count()
+    with CaptureQueriesContext(connection) as queried:
+        part = client.get(url, {"demande": mine.pk, "since": 1, "shown": mark}, **ask)
+    assert part.headers["X-Board-Part"] == "1"
+    assert "Fictif" in page.text and "Fictif" not in part.text
+    assert part.text.count('class="req ') == 2 and f'id="req-{mine.pk}" aria-current' in part.text
+    assert JournalLine.objects.filter(kind="read").count() == reads
+    assert len(queried) <= 7
+    for wrong in ("", "x", "1.2.3.4.5", f"z{mark}", mark.replace("-", "."), "🐢" * 900):
+        whole = client.get(url, {"demande": mine.pk, "since": 1, "shown": wrong}, **ask)
+        assert whole.status_code == 200 and "X-Board-Part" not in whole.headers
 
 
 @pytest.fixture

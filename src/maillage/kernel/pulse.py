@@ -22,7 +22,7 @@ class Reach(IntEnum):
     DIRECTORY = 2  # anything
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def bump(*cpts_ids: int, reach: Reach = Reach.DIRECTORY) -> None:
     """Move the counters, in id order so that two actions never wait for each other.
 

@@ -49,7 +49,7 @@ def reorient_absent(*, by: Actor, care_request: CareRequest) -> CareRequest:
     is_known = patient_knows(care_request, proposal)
     move(care_request, CareRequestStatus.NEW)
     withdrawn = withdraw_all(care_request, by=by)
-    begin_circles(care_request, by=by)
+    begin_circles(care_request)
     told = _tell_patient(care_request, proposal, by=by) if is_known else ""
     care_request.alert = f"À réorienter : {proposal.professional} est absent."[:200]
     save(care_request, by=by)

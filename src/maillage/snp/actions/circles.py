@@ -48,16 +48,16 @@ class DeskCannotClose(TooLate):
     """Requests are open and nobody is on call, nor any coordinator."""
 
 
-def begin_circles(care_request: CareRequest, *, by: Actor) -> None:
-    """Open the first circle where there is somebody to ask. Inside `create_care_request`."""
+def begin_circles(care_request: CareRequest, settings: DeskSettings | None = None) -> None:
+    """Open the first circle where there is somebody to ask. `settings`: as just read."""
     if care_request.status in SEARCHING:
-        _climb(care_request, LADDER[0])
+        settings = settings or settings_of(care_request.cpts)
+        _climb(care_request, LADDER[0], settings)
 
 
-def _climb(care_request: CareRequest, first: Circle) -> None:
+def _climb(care_request: CareRequest, first: Circle, settings: DeskSettings) -> None:
     """Open `first` or, when nobody is in it or it lasts no time, the one after, and so on."""
     now = timezone.now()
-    settings = settings_of(care_request.cpts, now)
     for circle in LADDER[LADDER.index(first) :]:
         if not circle_exists(care_request, circle, now):
             continue
@@ -87,7 +87,7 @@ def widen(*, by: Actor, care_request: CareRequest) -> CareRequest:
     if care_request.circle == Circle.HAND_OVER:
         raise TooLate("Tous les cercles sont ouverts : transmettez la demande au 15.")
     before, owner = Circle(care_request.circle), care_request.owner_id
-    _climb(care_request, LADDER[LADDER.index(before) + 1])
+    _climb(care_request, LADDER[LADDER.index(before) + 1], settings_of(care_request.cpts, now))
     circle = Circle(care_request.circle)
     has_new_owner = care_request.owner_id != owner
     if circle == Circle.HAND_OVER:

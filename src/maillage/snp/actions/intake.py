@@ -5,6 +5,7 @@ import uuid
 from dataclasses import dataclass, replace
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from maillage.directory.enums import Profession
@@ -34,8 +35,15 @@ from maillage.snp.enums import (
     EventKind,
     OwnerReason,
 )
-from maillage.snp.models import CareRequest, CareRequestNumber, HandOver, RedFlag, Ring
-from maillage.snp.queries import Said, desk_is_open, likely_doubles, red_flags
+from maillage.snp.models import (
+    CareRequest,
+    CareRequestNumber,
+    DeskSettings,
+    HandOver,
+    RedFlag,
+    Ring,
+)
+from maillage.snp.queries import Said, desk_is_open, likely_doubles, red_flags, settings_of
 from maillage.snp.rules import can_dispatch
 from maillage.territory.models import Commune, Cpts
 
@@ -121,16 +129,15 @@ class Intake:
 
 
 def next_number(cpts: Cpts) -> int:
-    CareRequestNumber.objects.get_or_create(cpts=cpts)
-    counter = CareRequestNumber.objects.select_for_update(of=("self",)).get(cpts=cpts)
-    counter.next_number += 1
-    counter.save(update_fields=["next_number"])
-    return counter.next_number - 1
+    """Locks the counter until the end of the transaction."""
+    counter = CareRequestNumber.objects.filter(cpts=cpts)
+    if not counter.update(next_number=F("next_number") + 1):
+        CareRequestNumber.objects.get_or_create(cpts=cpts)
+        counter.update(next_number=F("next_number") + 1)
+    return counter.values_list("next_number", flat=True).get() - 1
 
 
-def _check(by: Actor, cpts: Cpts, intake: Intake) -> str:
-    if not can_dispatch(by, cpts):
-        raise NotAllowed("Seule la régulation SNP prend une demande.")
+def _check(cpts: Cpts, intake: Intake, settings: DeskSettings) -> str:
     flags = red_flags(cpts)
     if flags is None:
         raise SignsNotValidated(
@@ -147,7 +154,7 @@ def _check(by: Actor, cpts: Cpts, intake: Intake) -> str:
     if intake.red_flag is None:
         if not (intake.reason and intake.age_band):
             raise Incomplete("Indiquez le motif et l'âge.")
-        if not desk_is_open(cpts) and not intake.out_of_hours_seen:
+        if not desk_is_open(cpts, settings=settings) and not intake.out_of_hours_seen:
             raise OutOfHours(
                 "La régulation est fermée à cette heure. Cochez la consigne lue à l'appelant."
             )
@@ -174,7 +181,10 @@ def create_care_request(*, by: Actor, cpts: Cpts, intake: Intake) -> CareRequest
     goes to the 15 at once and the rest raises FormUsed. Raises NotAllowed, SignsNotValidated,
     OutOfHours, Incomplete, SameCall, LikelyDouble.
     """
-    phone = _check(by, cpts, intake)
+    if not can_dispatch(by, cpts):
+        raise NotAllowed("Seule la régulation SNP prend une demande.")
+    settings = settings_of(cpts)
+    phone = _check(cpts, intake, settings)
     number = next_number(cpts)  # its lock also queues two copies of one form
     sent_before = _sent_before(cpts, intake)
     if sent_before is not None and not _is_same_call(sent_before, intake, phone):
@@ -188,19 +198,19 @@ def create_care_request(*, by: Actor, cpts: Cpts, intake: Intake) -> CareRequest
     if intake.red_flag is not None:
         intake = _urgent(intake)
     elif not intake.double_checked:
-        _check_known(by, cpts, intake)
+        _check_known(by, cpts, intake, settings)
     care_request = _row(by, cpts, intake, number, phone)
-    if by.seat_id is None or not desk_is_open(cpts):
+    if by.seat_id is None or not desk_is_open(cpts, settings=settings):
         own_by_standby(care_request)
-    begin_circles(care_request, by=by)
-    save(care_request, by=by)
+    begin_circles(care_request, settings)
+    save(care_request, by=by, settings=settings)
     _tell_call(care_request, intake, by)
     journal.record("snp.created", care_request, by=by, cpts=cpts, red_flag=bool(intake.red_flag))
     pulse.bump(cpts.pk, reach=pulse.Reach.BOARD)
     return care_request
 
 
-def _check_known(by: Actor, cpts: Cpts, intake: Intake) -> None:
+def _check_known(by: Actor, cpts: Cpts, intake: Intake, settings: DeskSettings) -> None:
     said = Said(
         phone=intake.phone,
         commune=intake.commune,
@@ -208,7 +218,7 @@ def _check_known(by: Actor, cpts: Cpts, intake: Intake) -> None:
         family_name=intake.family_name,
         given_name=intake.given_name,
     )
-    doubles = likely_doubles(by, cpts, said)
+    doubles = likely_doubles(by, cpts, said, settings=settings)
     if doubles:
         raise SameCall(doubles)
 
@@ -258,11 +268,8 @@ def _tell_call(care_request: CareRequest, intake: Intake, by: Actor) -> None:
 
 
 def _sent_before(cpts: Cpts, intake: Intake) -> CareRequest | None:
-    return (
-        CareRequest.objects.filter(cpts=cpts, form_key=intake.form_key)
-        .select_related("resident")
-        .first()
-    )
+    found = CareRequest.objects.filter(cpts=cpts, form_key=intake.form_key)
+    return found.select_related("resident").first() if found.exists() else None
 
 
 def _is_same_call(before: CareRequest, intake: Intake, phone: str) -> bool:

@@ -95,11 +95,11 @@ def move(care_request: CareRequest, status: str) -> None:
     care_request.status = status
 
 
-def save(care_request: CareRequest, *, by: Actor) -> None:
+def save(care_request: CareRequest, *, by: Actor, settings: DeskSettings | None = None) -> None:
     """Write the row, and when the clock must look at it again. Who awaits whom is decided here: an
-    act of a person starts the wait afresh."""
+    act of a person starts the wait afresh. `settings`: as just read."""
     now = timezone.now()
-    settings = settings_of(care_request.cpts, now)
+    settings = settings or settings_of(care_request.cpts, now)
     if not awaits_a_person(care_request):
         care_request.waiting_since = None
     elif care_request.waiting_since is None or by.seat_id is not None:
@@ -214,7 +214,7 @@ def back_to_new(care_request: CareRequest, *, alert: str, by: Actor) -> None:
         if care_request.status == CareRequestStatus.PROPOSED:
             move(care_request, CareRequestStatus.NEW)
         care_request.alert = alert[:200]
-        save(care_request, by=by)
+    save(care_request, by=by)  # even then: what is shown of it changed
 
 
 def bump_boards(care_request: CareRequest, *proposals: Proposal) -> None:

@@ -135,7 +135,7 @@ def unmerge(*, by: Actor, care_request: CareRequest) -> CareRequest:
         own_by_standby(care_request)
     else:
         own(care_request, by.seat_id, OwnerReason.TOOK)
-    begin_circles(care_request, by=by)
+    begin_circles(care_request)
     care_request.alert = f"Séparée de la demande n° {into.number} : à traiter."
     save(care_request, by=by)
     save(into, by=by)

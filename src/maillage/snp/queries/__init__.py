@@ -8,6 +8,7 @@ from maillage.snp.queries.board import (
     follow_up,
     forget_maps,
     history,
+    queue_alone,
     recent_map_of,
     to_do_for,
 )
@@ -29,6 +30,7 @@ from maillage.snp.queries.fees import FeeWeek, fee_in_force, fees, near_ceiling,
 from maillage.snp.queries.hours import desk_is_open, is_pdsa
 from maillage.snp.queries.ladder import standby
 from maillage.snp.queries.pool import is_shared_at, slots_to_choose, wanted_kinds
+from maillage.snp.queries.queue import Queue
 from maillage.snp.queries.ranking import (
     Candidate,
     Matching,
@@ -100,6 +102,8 @@ __all__ = [
     "history",
     "matching_for",
     "proposal_link",
+    "Queue",
+    "queue_alone",
     "proposal_token",
     "read_token",
     "recent_map_of",

@@ -1,95 +1,49 @@
 """The desk's board, and the coordinator's follow-up without identity."""
 
 import datetime as dt
-import threading
 import time
-from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import lru_cache
+from hashlib import blake2s
 
-from django.db.models import Case, Count, Exists, IntegerField, OuterRef, Q, Value, When
+from django.db.models import Count, Q
 from django.utils import timezone
 
-from maillage.availability.models import Booking
 from maillage.directory.models import Professional
 from maillage.kernel.identifiers import phone_digits
-from maillage.snp.enums import (
-    AWAY,
-    OPEN,
-    AgeBand,
-    CareRequestStatus,
-    Channel,
-    Circle,
-    InformState,
-    ProposalState,
-    Reason,
-)
+from maillage.snp.enums import AgeBand, CareRequestStatus, Channel, Circle, ProposalState, Reason
 from maillage.snp.models import CareRequest, CareRequestEvent, DeskSettings, Proposal
 from maillage.snp.models.proposal import replacing
-from maillage.snp.queries.desk import settings_of
-from maillage.snp.queries.ladder import (
-    SEARCHING,
-    Deadline,
-    circles_open,
-    deadlines,
-    pressing_deadline,
+from maillage.snp.queries.desk import forget_settings, settings_of
+from maillage.snp.queries.ladder import SEARCHING, circles_open
+from maillage.snp.queries.queue import (
+    LIVE,
+    Queue,
+    Row,
+    forget_queues,
+    on_board,
+    proposals_of,
+    queue_kept,
+    queue_now,
 )
 from maillage.snp.queries.ranking import Matching, Shortened, matching_for, matching_on
 from maillage.snp.queries.shelf import forget_shelves, shelf_of
-from maillage.snp.queries.words import slot_text
 from maillage.territory.models import Cpts
 from maillage.territory.queries import CommuneMap, map_of
 
 S = CareRequestStatus
-LIVE = (ProposalState.SENT, ProposalState.ACCEPTED)
 RANKED_SHOWN = 9
 MAP_KEPT_SECONDS = 60
-QUEUE_KEPT = dt.timedelta(seconds=5)  # what waiting changes; the rest moves the pulse
-TONES = {
-    S.NEW: "info",
-    S.PROPOSED: "warn",
-    S.ACCEPTED: "ok",
-    S.INFORMED: "",
-    S.MISSED: "bad",
-    S.HANDED_OVER: "bad",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One open request, as a line of the board."""
-
-    id: int
-    number: int
-    reason: str
-    note: str
-    age_band: str
-    commune: str
-    insee: str
-    status: str
-    status_label: str
-    status_tone: str
-    channel: str
-    profession: str
-    received_at: dt.datetime
-    urgency: int
-    owner: str
-    proposal: str
-    alert: str
-    resident_id: int | None
-    circle: str
-    deadline: Deadline | None  # the one that matters now: watched or late, the nearest first
+PINS_KEPT_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """All the board shows. `version`: the pulse it was read at. `residents`: ids of every
-    resident shown, for the journal. `awaited`: how many answers are waited for, when no other
-    professional may be asked before one comes; else 0."""
+    """All the board shows. `awaited`: how many answers are waited for, when no other professional
+    may be asked before one comes; else 0. `mark`: what is shown of the request in hand, in short
+    ("": not to be compared)."""
 
-    version: int
-    rows: list[Row]
-    counts: list[tuple[str, int, str]]
+    queue: Queue
     current: CareRequest | None
     proposals: list[Proposal] = field(default_factory=list)
     history: list[CareRequestEvent] = field(default_factory=list)
@@ -97,199 +51,60 @@ class Board:
     awaited: int = 0
     countered: list[Proposal] = field(default_factory=list)
     settings: DeskSettings | None = None
+    mark: str = ""
+
+    @property
+    def rows(self) -> list[Row]:
+        return self.queue.rows
+
+    @property
+    def counts(self) -> list[tuple[str, int, str]]:
+        return self.queue.counts
+
+    @property
+    def version(self) -> int:
+        """The pulse it was read at."""
+        return self.queue.settings.version
 
     @property
     def residents(self) -> set[int]:
+        """Ids of every resident shown, for the journal."""
         return {self.current.resident_id} if self.current and self.current.resident_id else set()
 
 
-def on_board(cpts: Cpts):
-    """Open requests, and those handed to the 15 that nobody there has taken over yet."""
-    return CareRequest.objects.filter(cpts=cpts).filter(
-        Q(status__in=OPEN) | Q(status=S.HANDED_OVER, closed_at=None)
-    )
-
-
-def _found(cpts: Cpts) -> list[dict]:
-    first = Case(
-        When(status=S.HANDED_OVER, then=Value(0)),
-        When(~Q(alert=""), then=Value(1)),
-        When(status=S.NEW, then=Value(2)),
-        When(status=S.ACCEPTED, then=Value(3)),
-        When(status=S.PROPOSED, then=Value(4)),
-        default=Value(5),
-        output_field=IntegerField(),
-    )
-    return list(
-        on_board(cpts)
-        .order_by(first, "received_at", "pk")
-        .values(
-            *("pk", "number", "reason", "note", "age_band", "commune_id", "commune__name"),
-            *("status", "channel", "received_at", "alert", "inform_state", "resident_id"),
-            *("owner__user__given_name", "owner__user__family_name", "profession", "to_tell"),
-            *("circle", "planned_at", "care_started_at"),
-        )
-    )
-
-
-def _proposals(cpts: Cpts, care_requests: list[int]) -> dict[int, list]:
-    """By request: what waits, what was accepted, what was refused, other hours proposed."""
-    away = Booking.objects.under_absence().filter(pk=OuterRef("booking"))
-    by_request = defaultdict(list)
-    for proposal in (
-        Proposal.objects.filter(
-            cpts=cpts,
-            care_request__in=care_requests,
-            state__in=[*LIVE, ProposalState.REFUSED, ProposalState.COUNTERED],
-        )
-        .annotate(is_away=Exists(away))
-        .select_related("professional", "booking__slot__place__commune", "agreement")
-        .order_by("sent_at", "pk")
-    ):
-        by_request[proposal.care_request_id].append(proposal)
-    return by_request
-
-
-def _alert(row: dict, proposals: list[Proposal]) -> str:
-    if row["status"] == S.HANDED_OVER:
-        return "À transmettre au 15 : reprise à confirmer"
-    if any(p.is_away and p.state == ProposalState.ACCEPTED for p in proposals):
-        return AWAY
-    if row["to_tell"]:
-        return " ; ".join(filter(None, [f"À dire au patient : {row['to_tell']}", row["alert"]]))
-    return row["alert"]
-
-
-def _pressing(row: dict, settings: DeskSettings, now: dt.datetime) -> Deadline | None:
-    found = deadlines(
-        status=row["status"],
-        received_at=row["received_at"],
-        planned_at=row["planned_at"],
-        care_started_at=row["care_started_at"],
-        settings=settings,
-        now=now,
-    )
-    return pressing_deadline(found)
-
-
-def _row(row: dict, proposals: list[Proposal], settings: DeskSettings, now: dt.datetime) -> Row:
-    status = S(row["status"])
-    proposals = [each for each in proposals if each.state in LIVE]
-    alert = _alert(row, proposals)
-    waiting = status in SEARCHING
-    pressing = _pressing(row, settings, now)
-    is_late = pressing is not None and pressing.is_late and status != S.INFORMED
-    waited = (now - row["received_at"]).total_seconds() / 60 if waiting else 0
-    if alert or is_late or (waiting and waited >= settings.late_minutes):
-        urgency = 3
-    elif (waiting and waited >= settings.soon_minutes) or status == S.ACCEPTED:
-        urgency = 2
-    else:
-        urgency = 1
-    label = status.label
-    if status == S.ACCEPTED:
-        label = f"Acceptée, patient {InformState(row['inform_state']).label}"
-    return Row(
-        id=row["pk"],
-        number=row["number"],
-        reason=Reason(row["reason"]).label if row["reason"] else "Transmis au 15",
-        note=row["note"],
-        age_band=AgeBand(row["age_band"]).label if row["age_band"] else "âge non demandé",
-        commune=row["commune__name"],
-        insee=row["commune_id"],
-        status=status.value,
-        status_label=label,
-        status_tone=TONES[status],
-        channel=Channel(row["channel"]).label,
-        profession=row["profession"],
-        received_at=row["received_at"],
-        urgency=urgency,
-        owner=f"{row['owner__user__given_name'] or ''} "
-        f"{(row['owner__user__family_name'] or '')[:1]}".strip(),
-        proposal=" ; ".join(f"{p.professional}, {slot_text(p.booking.slot)}" for p in proposals),
-        alert=alert,
-        resident_id=row["resident_id"],
-        circle=Circle(row["circle"]).label if waiting else "",
-        deadline=pressing,
-    )
-
-
-def _counts(rows: list[Row]) -> list[tuple[str, int, str]]:
-    by = {status: sum(row.status == status for row in rows) for status in S.values}
-    late = sum(row.urgency == 3 for row in rows)
-    return [
-        ("À traiter", by[S.NEW], ""),
-        ("En attente de réponse", by[S.PROPOSED], ""),
-        ("Patients à informer", by[S.ACCEPTED], "warn" if by[S.ACCEPTED] else ""),
-        ("Informés", by[S.INFORMED], ""),
-        ("Trop longues ou en alerte", late, "bad" if late else ""),
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class _Queue:
-    """The part of the board that is the same for everybody, read at one version of the pulse."""
-
-    rows: list[Row]
-    counts: list[tuple[str, int, str]]
-    proposals: dict[int, list]
-    at: dt.datetime
-
-
-def _queue_now(cpts: Cpts, settings: DeskSettings, now: dt.datetime, also: set[int]) -> _Queue:
-    found = _found(cpts)
-    shown = {row["pk"] for row in found}
-    proposals = _proposals(cpts, sorted(shown | also))
-    rows = [_row(row, proposals[row["pk"]], settings, now) for row in found]
-    # What is under an absence is found only now: whatever calls comes first, the order kept.
-    rows.sort(key=lambda row: not row.alert)
-    return _Queue(rows, _counts(rows), {pk: proposals[pk] for pk in shown | also}, now)
-
-
-_queues: dict[int, tuple[int, _Queue]] = {}  # by CPTS: the version it was read at
-_reading = threading.Lock()
-
-
-def _queue_kept(cpts: Cpts, settings: DeskSettings, now: dt.datetime) -> _Queue:
-    """The queue at this version or a later one: dispatchers who ask together are answered once."""
-    with _reading:
-        version, queue = _queues.get(cpts.pk, (-1, None))
-        is_old = queue is not None and not queue.at <= now < queue.at + QUEUE_KEPT
-        if queue is None or is_old or version < settings.version:
-            queue = _queue_now(cpts, settings, now, set())
-            _queues[cpts.pk] = (settings.version, queue)
-    return queue
-
-
 def board_of(
-    cpts: Cpts, *, selected: int | None, now: dt.datetime | None = None, kept: bool = False
+    cpts: Cpts,
+    *,
+    selected: int | None,
+    now: dt.datetime | None = None,
+    kept: bool = False,
+    settings: DeskSettings | None = None,
 ) -> Board:
     """The board with one request in hand: the one asked for, else the first.
 
     `kept`: the queue and the directory may be those read for another dispatcher of this CPTS since
-    its pulse last moved.
+    its pulse last moved. `settings`: as just read.
     """
     now = now or timezone.now()
-    settings = settings_of(cpts, now)
-    also = {selected} - {None}
-    queue = _queue_kept(cpts, settings, now) if kept else _queue_now(cpts, settings, now, also)
-    rows, counts = queue.rows, queue.counts
-    wanted = selected or (rows[0].id if rows else None)
+    settings = settings or settings_of(cpts, now)
+    queue = (queue_kept if kept else queue_now)(cpts, settings, now)
+    wanted = selected or (queue.rows[0].id if queue.rows else None)
     current = None if wanted is None else _in_hand(cpts, wanted)
     if current is None:
-        return Board(version=settings.version, rows=rows, counts=counts, current=None)
+        return Board(queue=queue, current=None)
     asked = queue.proposals.get(current.pk)
     if asked is None:
-        asked = _proposals(cpts, [current.pk])[current.pk]
+        asked = proposals_of(cpts, [current.pk])[current.pk]
     matching = None
     if current.status in SEARCHING:
         matching = _matching(current, settings, now, asked, kept)
     live = [each for each in asked if each.state in LIVE]
     sent = sum(each.state == ProposalState.SENT for each in live)
+    mark = ""
+    if current.pk in queue.versions and not isinstance(matching, Matching):
+        mark = _mark(_state_of(current.pk, queue, settings, now), queue, settings, now, matching)
     return Board(
-        version=settings.version,
-        rows=rows,
-        counts=counts,
+        queue=queue,
         current=current,
         proposals=live,
         history=history(current),
@@ -297,7 +112,68 @@ def board_of(
         awaited=sent if sent >= settings.live_proposals_max else 0,
         countered=[p for p in asked if p.state == ProposalState.COUNTERED],
         settings=settings,
+        mark=mark,
     )
+
+
+# Does the request in hand still show the same? Then a board that follows needs its queue alone.
+
+
+def _digest(*parts) -> str:
+    return blake2s(repr(parts).encode(), digest_size=9).hexdigest()
+
+
+def _state_of(pk: int, queue: Queue, settings: DeskSettings, now: dt.datetime) -> str:
+    """All that is shown of it but the ranking: its version, its proposals, the minute."""
+    proposals = [(each.pk, each.state, each.is_away) for each in queue.proposals[pk]]
+    minute = int(now.timestamp()) // 60
+    return f"{pk}-{_digest(queue.versions[pk], proposals, settings.directory, minute)}"
+
+
+def _mark(state: str, queue: Queue, settings: DeskSettings, now: dt.datetime, matching) -> str:
+    ranked = _digest(matching) if matching else ""
+    return f"{state}.{_pins(queue)}.{_slot(now)}.{settings.places}.{ranked}"
+
+
+def _slot(now: dt.datetime) -> str:
+    return str(int(now.timestamp()) // PINS_KEPT_SECONDS)
+
+
+def _pins(queue: Queue) -> str:
+    """What the map shows of the queue."""
+    key = ("pins",)
+    if key not in queue.drawn:
+        queue.drawn[key] = _digest([(row.id, row.insee, row.urgency) for row in queue.rows])
+    return queue.drawn[key]
+
+
+def queue_alone(
+    cpts: Cpts, *, selected: int, mark: str, settings: DeskSettings, now: dt.datetime
+) -> tuple[Queue, str] | None:
+    """The queue, and the new mark, when the board that shows `mark` needs nothing else; else None.
+
+    The map follows the queue a few seconds later than the list.
+    """
+    queue = queue_kept(cpts, settings, now)
+    if selected not in queue.versions or mark.count(".") != 4:
+        return None
+    state, pins, slot, places, ranked = mark.split(".")
+    if state != _state_of(selected, queue, settings, now):
+        return None
+    if slot != _slot(now) and pins != _pins(queue):
+        return None
+    if ranked and places != str(settings.places):
+        current = _seen(cpts, selected, queue.versions[selected])
+        matching = _matching(current, settings, now, queue.proposals[selected], kept=True)
+        if ranked != _digest(matching):
+            return None
+    return queue, f"{state}.{pins}.{slot}.{settings.places}.{ranked}"
+
+
+@lru_cache(maxsize=512)
+def _seen(cpts: Cpts, pk: int, version: int) -> CareRequest:
+    """A request as a ranking reads it, at this version or a later one."""
+    return CareRequest.objects.select_related("cpts", "commune").get(pk=pk, cpts=cpts)
 
 
 def _matching(
@@ -348,8 +224,10 @@ def _map_of_minute(cpts: Cpts, on: dt.date, minute: int) -> CommuneMap | None:
 def forget_maps() -> None:
     """For tests: another database may hold another territory, and another board."""
     _map_of_minute.cache_clear()
-    _queues.clear()
+    _seen.cache_clear()
+    forget_queues()
     forget_shelves()
+    forget_settings()
 
 
 def history(care_request: CareRequest) -> list[CareRequestEvent]:

@@ -1,9 +1,9 @@
 """The settings in force."""
 
 import datetime as dt
+from copy import copy
 
-from django.db.models import OuterRef, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Model, OuterRef, Subquery
 from django.utils import timezone
 
 from maillage.kernel.errors import DomainError
@@ -18,21 +18,41 @@ class DeskNotSet(DomainError):
     """The desk has no settings in force."""
 
 
+# Rows that never change once written, by id, with what hangs on them.
+_settings: dict[int, DeskSettings] = {}
+_flag_lists: dict[int, RedFlagList] = {}
+KEPT_MAX = 1024
+
+
+def forget_settings() -> None:
+    """For tests: another database may hold other rows under the same ids."""
+    _settings.clear()
+    _flag_lists.clear()
+
+
+def _kept(found: dict, model: type[Model], related: str, pk: int):
+    """The row `pk`, read once. A copy: what a caller adds to it stays theirs."""
+    if pk not in found:
+        if len(found) >= KEPT_MAX:
+            found.clear()
+        found[pk] = model.objects.prefetch_related(related).get(pk=pk)
+    return copy(found[pk])
+
+
 def settings_of(cpts: Cpts, now: dt.datetime | None = None) -> DeskSettings:
-    """The desk's settings in force; raises DeskNotSet before the coordinator recorded any.
+    """The desk's settings in force, their hours ready; raises DeskNotSet before the coordinator
+    recorded any.
 
     `version`, `places` and `directory` are the pulse of the CPTS, read with them: what is read after
     is at least as new.
     """
     pulse = Pulse.objects.filter(pk=OuterRef("cpts"))
+    counters = ("version", "places", "directory")
     found = (
         DeskSettings.objects.filter(cpts=cpts)
         .in_force(now or timezone.now())
-        .annotate(
-            version=Coalesce(Subquery(pulse.values("version")), 0),
-            places=Coalesce(Subquery(pulse.values("places")), 0),
-            directory=Coalesce(Subquery(pulse.values("directory")), 0),
-        )
+        .annotate(**{name: Subquery(pulse.values(name)) for name in counters})
+        .values_list("pk", *counters)
         .first()
     )
     if found is None:
@@ -40,17 +60,17 @@ def settings_of(cpts: Cpts, now: dt.datetime | None = None) -> DeskSettings:
             "La régulation SNP n'est pas encore réglée : "
             "demandez au coordinateur de remplir la page Réglages."
         )
-    return found
+    settings = _kept(_settings, DeskSettings, "hours", found[0])
+    for name, value in zip(counters, found[1:], strict=True):
+        setattr(settings, name, value or 0)
+    return settings
 
 
 def red_flags(cpts: Cpts, now: dt.datetime | None = None) -> RedFlagList | None:
     """The list of signs in force, its signs ready in `flags.all()`."""
-    return (
-        RedFlagList.objects.filter(cpts=cpts)
-        .in_force(now or timezone.now())
-        .prefetch_related("flags")
-        .first()
-    )
+    found = RedFlagList.objects.filter(cpts=cpts).in_force(now or timezone.now())
+    pk = found.values_list("pk", flat=True).first()
+    return None if pk is None else _kept(_flag_lists, RedFlagList, "flags", pk)
 
 
 def _hour(minute: int) -> str:

@@ -11,7 +11,7 @@ from maillage.kernel.permissions import Actor
 from maillage.residents import queries as residents
 from maillage.residents.models import Resident
 from maillage.snp.enums import CareRequestStatus
-from maillage.snp.models import CareRequest
+from maillage.snp.models import CareRequest, DeskSettings
 from maillage.snp.queries.desk import settings_of
 from maillage.territory.models import Commune, Cpts
 
@@ -30,12 +30,14 @@ class Said:
 
 
 def likely_doubles(
-    by: Actor, cpts: Cpts, said: Said, *, now: dt.datetime | None = None
+    by: Actor, cpts: Cpts, said: Said, *, settings: DeskSettings | None = None
 ) -> list[CareRequest]:
     """Requests still open, or received within the dated hours, with the same number, or with the
-    same name in the same commune; the newest first. Merged ones are told through what they joined."""
-    now = now or timezone.now()
-    recent = now - dt.timedelta(hours=settings_of(cpts, now).double_hours)
+    same name in the same commune; the newest first. Merged ones are told through what they joined.
+    `settings`: as just read."""
+    now = timezone.now()
+    settings = settings or settings_of(cpts, now)
+    recent = now - dt.timedelta(hours=settings.double_hours)
     same = Q(phone=phone_digits(said.phone) or "?")
     if said.resident is not None:
         same |= Q(resident=said.resident)
@@ -52,13 +54,16 @@ def likely_doubles(
                 )
             ]
         )
-    return list(
+    found = (
         CareRequest.objects.filter(same, cpts=cpts)
         .filter(Q(closed_at=None) | Q(received_at__gte=recent))
         .exclude(status=CareRequestStatus.MERGED)
-        .select_related("commune", "resident", "owner__user")
-        .order_by("-received_at", "-pk")[:DOUBLES_MAX]
+        .order_by("-received_at", "-pk")
     )
+    alike = list(found.values_list("pk", flat=True)[:DOUBLES_MAX])
+    if not alike:  # nearly always, at every call: the wide read is for when there is something
+        return []
+    return list(found.filter(pk__in=alike).select_related("commune", "resident", "owner__user"))
 
 
 def merge_choices(by: Actor, care_request: CareRequest) -> list[CareRequest]:

@@ -41,9 +41,12 @@ def is_within(settings: DeskSettings, kind: str, zone: str, now: dt.datetime) ->
     return any(opens <= minute < closes for opens, closes in spans_on(settings, kind, wall.date()))
 
 
-def desk_is_open(cpts: Cpts, now: dt.datetime | None = None) -> bool:
+def desk_is_open(
+    cpts: Cpts, now: dt.datetime | None = None, settings: DeskSettings | None = None
+) -> bool:
+    """`settings`: as just read."""
     now = now or timezone.now()
-    return is_within(settings_of(cpts, now), HoursKind.DESK, cpts.zone, now)
+    return is_within(settings or settings_of(cpts, now), HoursKind.DESK, cpts.zone, now)
 
 
 def is_pdsa(cpts: Cpts, now: dt.datetime | None = None) -> bool:

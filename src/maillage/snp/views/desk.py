@@ -11,7 +11,7 @@ from django.utils import timezone
 from markupsafe import Markup
 
 from maillage.directory.enums import CareKind, Profession
-from maillage.kernel import journal, pulse
+from maillage.kernel import journal
 from maillage.kernel.errors import DomainError, NotAllowed
 from maillage.kernel.pages import is_fragment, page, render_page
 from maillage.kernel.permissions import Permission
@@ -31,9 +31,9 @@ from maillage.snp.enums import (
     RefusalReason,
 )
 from maillage.snp.models import CareRequest, DeskSettings, Proposal
-from maillage.snp.queries.board import Row
 from maillage.snp.queries.counter import counter_text
 from maillage.snp.queries.ladder import SEARCHING, circles_open, deadlines_of
+from maillage.snp.queries.queue import Row
 
 PURPOSE = "régulation SNP"
 LINE_KEPT_SECONDS = 10
@@ -83,16 +83,17 @@ def widen(request, care_request):
 
 @page(Permission.SNP_DESK)
 def board(request):
-    since = request.GET.get("since")
-    if is_fragment(request) and since and since == str(pulse.version(request.cpts.pk)):
-        return HttpResponse(status=204)
+    settings = queries.settings_of(request.cpts)
+    selected = id_of(request.GET.get("demande", ""))
+    if is_fragment(request) and request.GET.get("since"):
+        if request.GET["since"] == str(settings.version):
+            return HttpResponse(status=204)
+        answer = queue_part(request, selected, settings)
+        if answer is not None:
+            return answer
     # First, because the centres of its communes then serve the ranking too.
     drawn = queries.recent_map_of(request.cpts, timezone.localdate())
-    found = queries.board_of(
-        request.cpts,
-        selected=id_of(request.GET.get("demande", "")),
-        kept=True,
-    )
+    found = queries.board_of(request.cpts, selected=selected, kept=True, settings=settings)
     journal.record_read(
         "snp.board",
         by=request.actor,
@@ -105,13 +106,46 @@ def board(request):
     return response
 
 
-def queue_of(found: queries.Board, url: str) -> Markup:
+def queue_part(request, selected: int | None, settings: DeskSettings) -> HttpResponse | None:
+    """The queue alone, for a board whose request in hand shows the same as before; None otherwise."""
+    mark = request.GET.get("shown", "")
+    if selected is None or not mark:
+        return None
+    found = queries.queue_alone(
+        request.cpts, selected=selected, mark=mark, settings=settings, now=timezone.now()
+    )
+    if found is None:
+        return None
+    queue, mark = found
+    context = {**queue_context(request, queue, selected), "mark": mark}
+    response = render(request, "snp/_board_part.html", context, using="jinja2")
+    response.headers["X-Board-Version"] = str(queue.settings.version)
+    response.headers["X-Board-Part"] = "1"
+    return response
+
+
+def queue_context(request, queue: queries.Queue, selected: int | None) -> dict:
+    url = reverse("snp:board", kwargs={"cpts": request.cpts.slug})
+    return {
+        "counts": queue.counts,
+        "rows": queue.rows,
+        "queue": queue_of(queue, url, selected),
+        "board_url": url,
+        "new_url": reverse("snp:new", kwargs={"cpts": request.cpts.slug}),
+    }
+
+
+def queue_of(queue: queries.Queue, url: str, selected: int | None) -> Markup:
     """The lines of the queue. Most are drawn already: a line only changes with its row and, every
     few seconds, with the time it tells."""
     drawn_at = int(timezone.now().timestamp() / LINE_KEPT_SECONDS)
-    html = "".join(_line(row, f"{url}?demande={row.id}", drawn_at) for row in found.rows)
-    if found.current is not None:
-        mine = f'id="req-{found.current.pk}"'
+    key = ("lines", url, drawn_at)
+    if key not in queue.drawn:
+        lines = [_line(row, f"{url}?demande={row.id}", drawn_at) for row in queue.rows]
+        queue.drawn[key] = "".join(lines)
+    html = queue.drawn[key]
+    if selected is not None:
+        mine = f'id="req-{selected}"'
         html = html.replace(mine, f'{mine} aria-current="true"', 1)
     return Markup(html)  # noqa: S704 - drawn by the template, which escapes
 
@@ -128,11 +162,8 @@ def board_context(request, found: queries.Board, drawn) -> dict:
     current = found.current
     ranked = found.matching.ranked if found.matching else ()
     return {
-        "counts": found.counts,
-        "rows": found.rows,
-        "queue": queue_of(found, url),
-        "board_url": url,
-        "new_url": reverse("snp:new", kwargs={"cpts": request.cpts.slug}),
+        **queue_context(request, found.queue, current.pk if current else None),
+        "mark": found.mark,
         "current": current,
         "current_id": current.pk if current else None,
         "facts": facts(current) if current else {},

@@ -11,7 +11,7 @@ from maillage.directory.enums import Profession
 from maillage.directory.models import Professional
 from maillage.kernel import journal
 from maillage.kernel.errors import DomainError, NotAllowed
-from maillage.kernel.identifiers import fold, is_insee
+from maillage.kernel.identifiers import is_insee
 from maillage.kernel.pages import page, render_page
 from maillage.kernel.permissions import Permission
 from maillage.residents import queries as residents
@@ -43,15 +43,11 @@ def doctors_of(request, only: str | None = None) -> list[tuple[str, str]]:
 
 
 def intake_form(request, flags, doubles) -> CareRequestForm:
-    communes = [
-        (row.commune_id, row.commune.name)
-        for row in territory.perimeter(request.cpts, timezone.localdate())
-    ]
     return CareRequestForm(
         request.POST or None,
         initial={"form_key": str(uuid.uuid4()), "can_travel": True, "channel": "patient"},
         flags=flags.flags.all() if flags else [],
-        communes=sorted(set(communes), key=lambda pair: fold(pair[1])),
+        communes=territory.commune_choices(request.cpts, timezone.localdate()),
         # A form sent and accepted is not shown again: the whole list is for those that are.
         doctors=doctors_of(request, request.POST.get("usual_doctor", ""))
         if request.method == "POST"
@@ -167,13 +163,8 @@ def intake_of(request, form: CareRequestForm) -> actions.Intake:
     ring = None
     if data.get("ring"):
         ring = get_object_or_404(Ring.objects.visible_to(request.actor), pk=data["ring"])
-    commune = next(
-        row.commune
-        for row in territory.perimeter(request.cpts, timezone.localdate())
-        if row.commune_id == data["commune"]
-    )
     return actions.Intake(
-        commune=commune,
+        commune=Commune.objects.get(pk=data["commune"]),
         red_flag=form.red_flag,
         resident=resident,
         is_sure="resident" in request.POST,

@@ -67,6 +67,13 @@ def perimeter(cpts: Cpts, on: dt.date) -> list[CptsCommune]:
     return [row for row in _rows(cpts) if _in_force(row, on)]
 
 
+def commune_choices(cpts: Cpts, on: dt.date) -> list[tuple[str, str]]:
+    """Codes and names of the communes in force that day, to choose from, by name. One query."""
+    rows = CptsCommune.objects.filter(cpts=cpts, from_on__lte=on).exclude(until_on__lte=on)
+    found = rows.order_by().values_list("commune", "commune__name", "commune__name_key").distinct()
+    return [row[:2] for row in sorted(found, key=lambda row: row[2])]
+
+
 def population_of(cpts: Cpts, on: dt.date) -> TerritoryPopulation:
     """Sum of the perimeter in force by census year, and the recorded population."""
     lines, sources = _lines(perimeter(cpts, on))

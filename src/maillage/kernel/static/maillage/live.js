@@ -1,6 +1,7 @@
 // The board follows: once a second it asks "anything since version N?". 204: nothing. 200: the fragment,
 // once a minute the whole, since waiting turns into delay without anybody writing;
-// morphed in place so that focus, scroll and what is being typed stay.
+// morphed in place so that focus, scroll and what is being typed stay. X-Board-Part: only some parts of it,
+// each put where its id is.
 // <meta name="live" content="/c/x/snp/?since=" data-version="12" data-target="#board">
 (() => {
   const meta = document.querySelector('meta[name="live"]');
@@ -62,6 +63,13 @@
     target.addEventListener(name, (event) => event.target.removeAttribute("hx-morph-skip"));
   }
 
+  const putParts = async (text) => {
+    for (const part of [...new DOMParser().parseFromString(text, "text/html").body.children]) {
+      const place = document.getElementById(part.id);
+      if (place) await htmx.swap({ text: part.outerHTML, target: place, sourceElement: target, swap: "outerMorph" });
+    }
+  };
+
   const ask = async () => {
     const mine = turn;
     const answer = await fetch(address(), {
@@ -78,8 +86,14 @@
     if (answer.status === 204) return online();
     if (answer.status !== 200) throw new Error(String(answer.status));
     const text = await answer.text();
-    wholeAt = Date.now();
     if (mine !== turn) return online();
+    if (answer.headers.get("X-Board-Part")) {
+      await putParts(text);
+      version = answer.headers.get("X-Board-Version") || version;
+      online();
+      return true;
+    }
+    wholeAt = Date.now();
     if (takesAway(text)) {
       lastAt = new Date();
       wait = EVERY;

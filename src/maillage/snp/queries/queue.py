@@ -1,0 +1,257 @@
+"""The queue of a desk: its open requests, a line each, the same for every dispatcher."""
+
+import datetime as dt
+import threading
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from django.db.models import Case, Exists, IntegerField, OuterRef, Q, Value, When
+
+from maillage.availability.models import Booking
+from maillage.snp.enums import (
+    AWAY,
+    OPEN,
+    AgeBand,
+    CareRequestStatus,
+    Channel,
+    Circle,
+    InformState,
+    ProposalState,
+    Reason,
+)
+from maillage.snp.models import CareRequest, DeskSettings, Proposal
+from maillage.snp.queries.ladder import SEARCHING, Deadline, deadlines, pressing_deadline
+from maillage.snp.queries.words import slot_text
+from maillage.territory.models import Cpts
+
+S = CareRequestStatus
+LIVE = (ProposalState.SENT, ProposalState.ACCEPTED)
+QUEUE_KEPT = dt.timedelta(seconds=5)  # what waiting changes; the rest moves the pulse
+TONES = {
+    S.NEW: "info",
+    S.PROPOSED: "warn",
+    S.ACCEPTED: "ok",
+    S.INFORMED: "",
+    S.MISSED: "bad",
+    S.HANDED_OVER: "bad",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One open request, as a line of the board."""
+
+    id: int
+    number: int
+    reason: str
+    note: str
+    age_band: str
+    commune: str
+    insee: str
+    status: str
+    status_label: str
+    status_tone: str
+    channel: str
+    profession: str
+    received_at: dt.datetime
+    urgency: int
+    owner: str
+    proposal: str
+    alert: str
+    resident_id: int | None
+    circle: str
+    deadline: Deadline | None  # the one that matters now: watched or late, the nearest first
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Read at one version of the pulse, that of `settings`. `proposals` and `versions` are by
+    request; `drawn`: what the page made of the rows, by what the drawing depends on besides."""
+
+    rows: list[Row]
+    counts: list[tuple[str, int, str]]
+    proposals: dict[int, list[Proposal]]
+    versions: dict[int, int]
+    settings: DeskSettings
+    at: dt.datetime
+    drawn: dict[tuple, str] = field(default_factory=dict)
+
+
+def on_board(cpts: Cpts):
+    """Open requests, and those handed to the 15 that nobody there has taken over yet."""
+    return CareRequest.objects.filter(cpts=cpts).filter(
+        Q(status__in=OPEN) | Q(status=S.HANDED_OVER, closed_at=None)
+    )
+
+
+def _order(cpts: Cpts) -> dict[int, int]:
+    """The version of each, what calls first first."""
+    first = Case(
+        When(status=S.HANDED_OVER, then=Value(0)),
+        When(~Q(alert=""), then=Value(1)),
+        When(status=S.NEW, then=Value(2)),
+        When(status=S.ACCEPTED, then=Value(3)),
+        When(status=S.PROPOSED, then=Value(4)),
+        default=Value(5),
+        output_field=IntegerField(),
+    )
+    return dict(on_board(cpts).order_by(first, "received_at", "pk").values_list("pk", "version"))
+
+
+def _said(cpts: Cpts, care_requests: list[int]) -> list[dict]:
+    return list(
+        CareRequest.objects.filter(cpts=cpts, pk__in=care_requests)
+        .order_by()
+        .values(
+            *("pk", "number", "reason", "note", "age_band", "commune_id", "commune__name"),
+            *("status", "channel", "received_at", "alert", "inform_state", "resident_id"),
+            *("owner__user__given_name", "owner__user__family_name", "profession", "to_tell"),
+            *("circle", "planned_at", "care_started_at", "version"),
+        )
+    )
+
+
+def proposals_of(cpts: Cpts, care_requests: list[int]) -> dict[int, list]:
+    """By request: what waits, what was accepted, what was refused, other hours proposed."""
+    away = Booking.objects.under_absence().filter(pk=OuterRef("booking"))
+    by_request = defaultdict(list)
+    for proposal in (
+        Proposal.objects.filter(
+            cpts=cpts,
+            care_request__in=care_requests,
+            state__in=[*LIVE, ProposalState.REFUSED, ProposalState.COUNTERED],
+        )
+        .annotate(is_away=Exists(away))
+        .select_related("professional", "booking__slot__place__commune", "agreement")
+        .order_by("sent_at", "pk")
+    ):
+        by_request[proposal.care_request_id].append(proposal)
+    return by_request
+
+
+def _alert(row: dict, proposals: list[Proposal]) -> str:
+    if row["status"] == S.HANDED_OVER:
+        return "À transmettre au 15 : reprise à confirmer"
+    if any(p.is_away and p.state == ProposalState.ACCEPTED for p in proposals):
+        return AWAY
+    if row["to_tell"]:
+        return " ; ".join(filter(None, [f"À dire au patient : {row['to_tell']}", row["alert"]]))
+    return row["alert"]
+
+
+def _pressing(row: dict, settings: DeskSettings, now: dt.datetime) -> Deadline | None:
+    found = deadlines(
+        status=row["status"],
+        received_at=row["received_at"],
+        planned_at=row["planned_at"],
+        care_started_at=row["care_started_at"],
+        settings=settings,
+        now=now,
+    )
+    return pressing_deadline(found)
+
+
+def _row(row: dict, proposals: list[Proposal], settings: DeskSettings, now: dt.datetime) -> Row:
+    status = S(row["status"])
+    proposals = [each for each in proposals if each.state in LIVE]
+    alert = _alert(row, proposals)
+    waiting = status in SEARCHING
+    pressing = _pressing(row, settings, now)
+    is_late = pressing is not None and pressing.is_late and status != S.INFORMED
+    waited = (now - row["received_at"]).total_seconds() / 60 if waiting else 0
+    if alert or is_late or (waiting and waited >= settings.late_minutes):
+        urgency = 3
+    elif (waiting and waited >= settings.soon_minutes) or status == S.ACCEPTED:
+        urgency = 2
+    else:
+        urgency = 1
+    label = status.label
+    if status == S.ACCEPTED:
+        label = f"Acceptée, patient {InformState(row['inform_state']).label}"
+    return Row(
+        id=row["pk"],
+        number=row["number"],
+        reason=Reason(row["reason"]).label if row["reason"] else "Transmis au 15",
+        note=row["note"],
+        age_band=AgeBand(row["age_band"]).label if row["age_band"] else "âge non demandé",
+        commune=row["commune__name"],
+        insee=row["commune_id"],
+        status=status.value,
+        status_label=label,
+        status_tone=TONES[status],
+        channel=Channel(row["channel"]).label,
+        profession=row["profession"],
+        received_at=row["received_at"],
+        urgency=urgency,
+        owner=f"{row['owner__user__given_name'] or ''} "
+        f"{(row['owner__user__family_name'] or '')[:1]}".strip(),
+        proposal=" ; ".join(f"{p.professional}, {slot_text(p.booking.slot)}" for p in proposals),
+        alert=alert,
+        resident_id=row["resident_id"],
+        circle=Circle(row["circle"]).label if waiting else "",
+        deadline=pressing,
+    )
+
+
+def _counts(rows: list[Row]) -> list[tuple[str, int, str]]:
+    by = {status: sum(row.status == status for row in rows) for status in S.values}
+    late = sum(row.urgency == 3 for row in rows)
+    return [
+        ("À traiter", by[S.NEW], ""),
+        ("En attente de réponse", by[S.PROPOSED], ""),
+        ("Patients à informer", by[S.ACCEPTED], "warn" if by[S.ACCEPTED] else ""),
+        ("Informés", by[S.INFORMED], ""),
+        ("Trop longues ou en alerte", late, "bad" if late else ""),
+    ]
+
+
+def queue_now(cpts: Cpts, settings: DeskSettings, now: dt.datetime) -> Queue:
+    """The whole queue, read now."""
+    return _queue(cpts, None, settings, now)
+
+
+def _queue(cpts: Cpts, before: Queue | None, settings: DeskSettings, now: dt.datetime) -> Queue:
+    """After another, reads again only what changed: every act on a request moves its version."""
+    order = _order(cpts)
+    kept = {} if before is None else {row.id: row for row in before.rows}
+    same = [pk for pk, version in order.items() if pk in kept and before.versions[pk] == version]
+    changed = [pk for pk in order if pk not in set(same)]
+    said = {row["pk"]: row for row in _said(cpts, changed)} if changed else {}
+    asked = proposals_of(cpts, changed) if changed else {}
+    for pk, row in said.items():
+        kept[pk] = _row(row, asked[pk], settings, now)
+    shown = [pk for pk in order if pk in said or pk in set(same)]
+    # What is under an absence is found only now: whatever calls comes first, the order kept.
+    rows = sorted((kept[pk] for pk in shown), key=lambda row: not row.alert)
+    return Queue(
+        rows=rows,
+        counts=_counts(rows),
+        proposals={pk: asked[pk] if pk in said else before.proposals[pk] for pk in shown},
+        versions={pk: said[pk]["version"] if pk in said else order[pk] for pk in shown},
+        settings=settings,
+        at=now if before is None else before.at,
+    )
+
+
+_queues: dict[int, Queue] = {}  # by CPTS
+_reading = threading.Lock()
+
+
+def queue_kept(cpts: Cpts, settings: DeskSettings, now: dt.datetime) -> Queue:
+    """The queue at this version or a later one: dispatchers who ask together are answered once."""
+    with _reading:
+        queue = _queues.get(cpts.pk)
+        if (
+            queue is None
+            or not queue.at <= now < queue.at + QUEUE_KEPT
+            or queue.settings.directory < settings.directory
+        ):
+            queue = _queues[cpts.pk] = queue_now(cpts, settings, now)
+        elif queue.settings.version < settings.version:
+            queue = _queues[cpts.pk] = _queue(cpts, queue, settings, now)
+    return queue
+
+
+def forget_queues() -> None:
+    """For tests: another database may hold another board."""
+    _queues.clear()
