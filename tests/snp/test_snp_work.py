@@ -18,7 +18,7 @@ from factories import (
 from maillage.accounts.enums import Role
 from maillage.accounts.models import Notice
 from maillage.accounts.rules import SYSTEM
-from maillage.availability.actions import add_absence
+from maillage.availability.actions import add_absence, set_asking
 from maillage.kernel import pulse
 from maillage.kernel.errors import NotAllowed
 from maillage.kernel.models import JournalLine
@@ -378,7 +378,7 @@ def test_an_absence_is_shown_by_professional_soonest_first_with_the_best_alterna
     desk, cpts, clock
 ):
     doctor, cases = one_doctor(desk, cpts)
-    other, slot = make_offer(cpts, 300)
+    other, _ = make_offer(cpts, 300, slot_capacity=len(cases))
     assert absents_of(cpts, queries.settings_of(cpts), clock.now) == []
     away(doctor, clock)
     (group,) = absents_of(cpts, queries.settings_of(cpts), clock.now)
@@ -386,6 +386,47 @@ def test_an_absence_is_shown_by_professional_soonest_first_with_the_best_alterna
     assert [each.care_request for each in group.displaced] == cases
     assert all(each.best.professional_id == other.pk for each in group.displaced)
     assert all(each.is_known for each in group.displaced)
+
+
+def best_slots(cpts, clock):
+    """What the page offers, in its order: a slot's id, or None."""
+    groups = absents_of(cpts, queries.settings_of(cpts), clock.now)
+    rows = [row for group in groups for row in group.displaced]
+    assert all(row.is_ranked for row in rows)
+    return [row.best and row.best.slots[0].id for row in rows]
+
+
+def test_a_place_shown_to_one_displaced_patient_is_not_shown_to_the_next(desk, cpts, clock):
+    doctor, _ = one_doctor(desk, cpts, 5)
+    _, alone = make_offer(cpts, 300)
+    _, pair = make_offer(cpts, 320, slot_capacity=2)
+    later = make_slot(pair.professional, 24 * 60)
+    away(doctor, clock)
+    assert best_slots(cpts, clock) == [alone.pk, pair.pk, pair.pk, later.pk, None]
+
+
+def test_places_shown_are_not_promised_twice_across_absents(desk, cpts, clock):
+    one, _ = one_doctor(desk, cpts, 1)
+    two, _ = one_doctor(desk, cpts, 1)
+    away(one, clock)
+    away(two, clock)
+    _, alone = make_offer(cpts, 300)
+    assert best_slots(cpts, clock) == [alone.pk, None]
+
+
+def test_places_shown_count_in_the_week_of_who_limits_it(desk, cpts, clock):
+    doctor, _ = one_doctor(desk, cpts, 3)
+    other, slot = make_offer(cpts, 300, slot_capacity=3)
+    set_asking(
+        by=SYSTEM,
+        professional=other,
+        weekly_cap=2,
+        quiet_from_minute=None,
+        quiet_to_minute=None,
+        for_neighbours=False,
+    )
+    away(doctor, clock)
+    assert best_slots(cpts, clock) == [slot.pk, slot.pk, None]
 
 
 @pytest.mark.parametrize("sms", [True, False])

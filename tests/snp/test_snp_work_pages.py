@@ -262,6 +262,16 @@ def test_absences_re_orient_one_then_all(at_desk, desk, cpts):
     assert at_desk.post(at("reorient_all", cpts), {"professional": "x"}).status_code == 302
 
 
+def test_the_best_alternative_says_its_day_and_who_has_none(at_desk, desk, cpts):
+    booked(desk, cpts, 3)
+    today, _ = make_offer(cpts, 400)
+    tomorrow, _ = make_offer(cpts, 24 * 60)
+    text = text_of(at_desk.get(at("absences", cpts)))
+    assert f"{today}, aujourd'hui 15 h 40" in text
+    assert f"{tomorrow}, demain 9 h" in text
+    assert text.count("personne pour l'instant") == 1
+
+
 def test_one_refusal_does_not_stop_the_others(at_desk, desk, cpts, monkeypatch):
     """As a stop of the server between two of them: what is left is still there, and done next."""
     doctor, found = booked(desk, cpts, 3)

@@ -1,6 +1,7 @@
 """Appointments whose professional has since said they will be away; what the patient knows."""
 
 import datetime as dt
+from collections import Counter
 from dataclasses import dataclass
 
 from maillage.availability.models import Booking
@@ -62,24 +63,42 @@ def displaced_proposals(cpts: Cpts, now: dt.datetime, professional: int | None =
 
 
 def absents_of(cpts: Cpts, settings: DeskSettings, now: dt.datetime) -> list[Absent]:
-    """By absent professional, whoever is expected first at the top; each with the best alternative."""
-    by_person: dict[int, list[Displaced]] = {}
-    people: dict[int, Professional] = {}
+    """By absent professional, whoever is expected first at the top; each with the best alternative
+    left: a place shown to one patient is not shown to those below."""
+    by_person: dict[int, list[Proposal]] = {}
+    ranked: set[int] = set()
     for count, proposal in enumerate(displaced_proposals(cpts, now)):
-        care_request = proposal.care_request
-        is_ranked = count < ALTERNATIVES_SHOWN
-        best = None
-        if is_ranked:
-            ranked = matching_for(care_request, now=now, settings=settings, shown=1).ranked
-            best = ranked[0] if ranked else None
-        people[proposal.professional_id] = proposal.professional
-        by_person.setdefault(proposal.professional_id, []).append(
-            Displaced(
-                care_request=care_request,
-                slot=slot_text(proposal.booking.slot),
-                is_known=patient_knows(care_request, proposal),
-                is_ranked=is_ranked,
-                best=best,
+        by_person.setdefault(proposal.professional_id, []).append(proposal)
+        if count < ALTERNATIVES_SHOWN:
+            ranked.add(proposal.pk)
+    promised: Counter[int] = Counter()
+    found = []
+    for proposals in by_person.values():
+        rows = []
+        for proposal in proposals:
+            best = None
+            if proposal.pk in ranked:
+                best = _best_left(proposal.care_request, settings, now, promised)
+            rows.append(
+                Displaced(
+                    care_request=proposal.care_request,
+                    slot=slot_text(proposal.booking.slot),
+                    is_known=patient_knows(proposal.care_request, proposal),
+                    is_ranked=proposal.pk in ranked,
+                    best=best,
+                )
             )
-        )
-    return [Absent(people[pk], tuple(rows)) for pk, rows in by_person.items()]
+        found.append(Absent(proposals[0].professional, tuple(rows)))
+    return found
+
+
+def _best_left(
+    care_request: CareRequest, settings: DeskSettings, now: dt.datetime, promised: Counter[int]
+) -> Candidate | None:
+    """Who would come first without the places `promised`; their first place is added to them."""
+    matching = matching_for(care_request, now=now, settings=settings, shown=1, promised=promised)
+    if not matching.ranked:
+        return None
+    best = matching.ranked[0]
+    promised[best.slots[0].id] += 1
+    return best

@@ -1,8 +1,9 @@
 """Who could be asked about a request and when: what the database says, before arithmetic."""
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -218,6 +219,22 @@ def pool_of(
         told=told,
         slots=[slot for slot in slots if slot[0] not in told],
         kinds=wanted_kinds(care_request),
+    )
+
+
+def without(pool: Pool, promised: Counter[int]) -> Pool:
+    """The same, once `promised` places of each slot (by id) are taken; they count in the week too."""
+    if not promised:
+        return pool
+    next_monday = week_start(pool.now) + dt.timedelta(days=7)
+    week = Counter()
+    for slot in pool.slots:
+        if slot[2] < next_monday:
+            week[slot[0]] += promised[slot[1]]
+    return replace(
+        pool,
+        people=[p | {"week_load": p["week_load"] + week[p["pk"]]} for p in pool.people],
+        slots=[(*slot[:7], slot[7] - promised[slot[1]], *slot[8:]) for slot in pool.slots],
     )
 
 

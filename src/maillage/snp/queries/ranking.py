@@ -1,7 +1,7 @@
 """Who can answer a request, best first and why; everybody else with the reason they are left out."""
 
 import datetime as dt
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
@@ -27,6 +27,7 @@ from maillage.snp.queries.pool import (
     takes_age,
     title_and_job,
     wanted_kinds,
+    without,
 )
 from maillage.snp.queries.shelf import Shelf, Stand
 from maillage.snp.queries.words import hours_text
@@ -38,8 +39,8 @@ SHOWN_SLOTS = 4
 
 @dataclass(frozen=True, slots=True)
 class OfferedSlot:
-    """A slot on a row: `label` is its hour, with its day when it is not today; `late_hours` the
-    deadline it is already after, 0 when it keeps both."""
+    """A slot on a row: `label` is its hour, with its day when it is not today; `when` always says
+    the day; `late_hours` the deadline it is already after, 0 when it keeps both."""
 
     id: int
     label: str
@@ -47,6 +48,7 @@ class OfferedSlot:
     kind: str
     places_left: int
     late_hours: int = 0
+    when: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,16 +161,17 @@ def matching_for(
     shown: int | None = None,
     only: int | None = None,
     asked: Iterable[Proposal] | None = None,
+    promised: Counter[int] | None = None,
 ) -> Matching:
     """Rank the professionals of the directory for a request.
 
     `shown`: how many rows get their sentences and slots (all by default); `only`: one professional;
-    `asked`: the proposals of the request, when already read. Four queries at most beside the
-    settings, whatever the size of the directory.
+    `asked`: the proposals of the request, when already read; `promised`: places of each slot kept
+    for other requests. Four queries at most beside the settings, whatever the size of the directory.
     """
     now = (now or timezone.now()).replace(second=0, microsecond=0)
     settings = settings or settings_of(care_request.cpts, now)
-    pool = pool_of(care_request, settings, now, only, asked)
+    pool = without(pool_of(care_request, settings, now, only, asked), promised or Counter())
     first_free: dict[int, tuple] = {}
     by_person: dict[int, list[tuple]] = defaultdict(list)
     people = pool.people
@@ -358,12 +361,17 @@ def _ranked(
 def _slot(slot: tuple, now: dt.datetime, late: int) -> OfferedSlot:
     _, pk, starts_at, ends_at, is_window, kind, mode, places_left, insee, _ = slot
     zone = ZoneInfo(zone_of(insee))
-    label = hours_text(starts_at, ends_at, is_window, zone)
+    hours = hours_text(starts_at, ends_at, is_window, zone)
     on = day(starts_at, zone, now)
-    if on != "aujourd'hui":
-        label = f"{on} {label}"
+    when = f"{on} {hours}"
     return OfferedSlot(
-        id=pk, label=label, mode=mode, kind=kind, places_left=places_left, late_hours=late
+        id=pk,
+        label=hours if on == "aujourd'hui" else when,
+        mode=mode,
+        kind=kind,
+        places_left=places_left,
+        late_hours=late,
+        when=when,
     )
 
 
