@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from maillage.accounts.enums import Role
+from maillage.accounts.models import Notice
 from maillage.accounts.rules import SYSTEM, LinkActor
 from maillage.directory import actions, queries
 from maillage.directory.enums import Profession
@@ -15,6 +16,7 @@ from maillage.directory.models import Delegation, Locum, answered_by
 from maillage.kernel import pulse
 from maillage.kernel.errors import NotAllowed
 from maillage.kernel.models import JournalLine
+from maillage.kernel.words import full_date
 from people import (
     actor_as,
     link,
@@ -179,6 +181,70 @@ def test_a_stopped_replacement_leaves_its_days_to_another(cpts, away, locum):
     assert queries.locum_of(away, day(-1)) == locum
 
 
+# Telling them
+
+CONTACTS = {"phone": "0639980011", "email": ""}
+
+
+def told():
+    """Recipient, channel and text of every notice."""
+    return [(n.recipient, n.channel, n.body) for n in Notice.objects.order_by("pk")]
+
+
+def test_both_are_told_that_a_coordinator_named_one(cpts, away):
+    account = as_themself(cpts, away)
+    locum = make_professional(cpts, family_name="Remplaçant", **CONTACTS)
+    by = actor_as(cpts, Role.COORDINATOR)
+    row = name(by, away, locum)
+    days = f"du {full_date(day())} au {full_date(day(7))}"
+    to_locum, to_away = told()
+    assert to_locum == (
+        "0639980011",
+        "sms",
+        f"{cpts} : {days}, vous répondez aux demandes faites à {away}.",
+    )
+    assert to_away[:2] == (account.seat.user.email, "mail")
+    assert f"{days}, {locum} répond aux demandes qui vous sont faites." in to_away[2]
+    assert to_away[2].endswith(at("delegations", cpts))
+    assert set(Notice.objects.values_list("cpts", flat=True)) == {cpts.pk}
+
+    actions.end_locum(by=by, locum=row)
+    stopped = told()[2:]
+    assert [each[0] for each in stopped] == ["0639980011", account.seat.user.email]
+    assert all("ne répond" in each[2] and "plus" in each[2] for each in stopped)
+
+
+def test_one_day_and_a_mail_of_the_record(cpts, away):
+    locum = make_professional(cpts, **CONTACTS | {"email": "fictif@exemple.example"})
+    name(actor_as(cpts, Role.COORDINATOR), away, locum, 1, 1)
+    ((recipient, channel, text),) = told()
+    assert (recipient, channel) == ("fictif@exemple.example", "mail")
+    assert f"le {full_date(day(1))}, vous répondez" in text
+
+
+def test_whoever_acts_is_not_told(cpts, away, locum):
+    by = as_themself(cpts, away)
+    other = as_themself(cpts, locum)
+    row = name(by, away, locum)
+    assert [each[0] for each in told()] == [other.seat.user.email]
+    actions.end_locum(by=other, locum=row)
+    assert [each[0] for each in told()[1:]] == [by.seat.user.email]
+
+
+def test_nobody_is_told_of_what_was_refused(cpts, away, locum):
+    as_themself(cpts, away)
+    with pytest.raises(actions.LocumRefused):
+        name(actor_as(cpts, Role.COORDINATOR), away, locum, 3, 2)
+    assert told() == []
+
+
+def test_an_account_without_a_seat_here_is_given_no_page(cpts, away, locum):
+    elsewhere = as_themself(make_cpts("autre"), away)
+    name(actor_as(cpts, Role.COORDINATOR), away, locum)
+    ((recipient, _, text),) = told()
+    assert recipient == elsewhere.seat.user.email and "http" not in text
+
+
 # Stopping
 
 
@@ -286,7 +352,10 @@ def test_the_coordinator_names_one_from_the_record(client, cpts, away, locum):
     page = at("name_locum", cpts, pk=away.pk)
     assert page in client.get(at("detail", cpts, pk=away.pk)).text
     asked = {"locum": locum.pk, "from_on": day(), "until_on": day(5)}
-    assert client.post(page, asked).status_code == 302
+    answer = client.post(page, asked, follow=True)
+    assert answer.redirect_chain[0][1] == 302
+    for nobody_can_write_to in (away, locum):
+        assert f"Prévenez {nobody_can_write_to} : ni courriel ni mobile connu." in answer.text
     sign_in(client, cpts, Role.DISPATCHER)
     shown = client.get(at("detail", cpts, pk=away.pk)).text
     assert "Remplaçant" in shown and page not in shown

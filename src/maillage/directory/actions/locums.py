@@ -2,16 +2,22 @@
 
 import datetime as dt
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
+from django.urls import reverse
 from django.utils import timezone
 
+from maillage.accounts.actions import queue_notice
 from maillage.directory.actions.professionals import _bump_desks
 from maillage.directory.models import Locum, Professional
-from maillage.directory.rules import can_end_locum, can_name_locum
+from maillage.directory.queries import contact_of
+from maillage.directory.rules import can_end_locum, can_name_locum, is_the_professional
 from maillage.kernel import journal
 from maillage.kernel.errors import DomainError, NotAllowed
 from maillage.kernel.permissions import Actor
+from maillage.kernel.words import full_date
+from maillage.territory.models import Cpts
 
 
 class LocumRefused(DomainError):
@@ -31,6 +37,36 @@ def _check_locum(by: Actor, professional: Professional, locum: Professional) -> 
         raise LocumRefused("Ce remplaçant n'est pas dans l'annuaire de la CPTS.")
 
 
+def _tell(row: Locum, key: str, to_locum: str, to_replaced: str, *, by: Actor) -> None:
+    """Both, but whoever acts; by a mail, else an SMS. It names professionals, never a patient."""
+    if by.cpts_id is None:
+        return
+    cpts = Cpts.objects.get(pk=by.cpts_id)
+    page = settings.SITE_URL + reverse("directory:delegations", kwargs={"cpts": cpts.slug})
+    for professional, text in ((row.locum, to_locum), (row.replaced, to_replaced)):
+        contact = contact_of(professional, cpts)
+        if contact is None or is_the_professional(by, professional):
+            continue
+        queue_notice(
+            by=by,
+            cpts=cpts,
+            channel=contact.channel,
+            recipient=contact.recipient,
+            key=f"locum:{row.pk}:{key}:{professional.pk}",
+            subject="Remplacement",
+            body=f"{cpts} : {text}" + (f"\n{page}" if contact.is_member else ""),
+        )
+
+
+def _tell_named(row: Locum, *, by: Actor) -> None:
+    days = f"du {full_date(row.from_on)} au {full_date(row.until_on)}"
+    if row.from_on == row.until_on:
+        days = f"le {full_date(row.from_on)}"
+    to_locum = f"{days}, vous répondez aux demandes faites à {row.replaced}."
+    to_replaced = f"{days}, {row.locum} répond aux demandes qui vous sont faites."
+    _tell(row, "named", to_locum, to_replaced, by=by)
+
+
 @transaction.atomic
 def name_locum(
     *,
@@ -40,7 +76,7 @@ def name_locum(
     from_on: dt.date,
     until_on: dt.date,
 ) -> Locum:
-    """Say who answers for this professional from a day to another, both included.
+    """Say who answers for this professional from a day to another, both included; they are told.
 
     Raises NotAllowed, LocumRefused (the person, the dates, somebody already named then).
     """
@@ -77,13 +113,14 @@ def name_locum(
         from_on=from_on.isoformat(),
         until_on=until_on.isoformat(),
     )
+    _tell_named(row, by=by)
     _bump_desks([professional.pk, locum.pk])
     return row
 
 
 @transaction.atomic
 def end_locum(*, by: Actor, locum: Locum) -> Locum:
-    """Stop a replacement at once, before its time. Raises NotAllowed, LocumRefused."""
+    """Stop a replacement at once, before its time; both are told. Raises NotAllowed, LocumRefused."""
     if not can_end_locum(by, locum):
         raise NotAllowed(
             "Le professionnel, son remplaçant, sa secrétaire ou un coordinateur "
@@ -102,5 +139,8 @@ def end_locum(*, by: Actor, locum: Locum) -> Locum:
     journal.record(
         "directory.locum_ended", locum.replaced, by=by, cpts=by.cpts_id, locum=locum.locum_id
     )
+    to_locum = f"vous ne répondez plus aux demandes faites à {locum.replaced}."
+    to_replaced = f"{locum.locum} ne répond plus aux demandes qui vous sont faites."
+    _tell(locum, "ended", to_locum, to_replaced, by=by)
     _bump_desks([locum.replaced_id, locum.locum_id])
     return locum

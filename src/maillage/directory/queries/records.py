@@ -1,11 +1,12 @@
 """What a record's page shows: who they are here, who keeps their diary, who replaces them."""
 
 import datetime as dt
+from dataclasses import dataclass
 
 from django.db.models import Q
 from django.utils import timezone
 
-from maillage.accounts.enums import Role, SeatState
+from maillage.accounts.enums import Channel, Role, SeatState
 from maillage.accounts.models import Seat, User
 from maillage.directory.models import (
     CptsProfessional,
@@ -15,6 +16,7 @@ from maillage.directory.models import (
     ProfessionalAccount,
     answered_by,
 )
+from maillage.kernel.identifiers import is_mobile
 from maillage.kernel.permissions import Actor, Permission
 from maillage.territory.models import Cpts
 
@@ -31,6 +33,29 @@ def account_of(professional: Professional) -> ProfessionalAccount | None:
         .select_related("user", "verified_by")
         .first()
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """How to write to a professional; `is_member`: they can open their pages of the CPTS."""
+
+    channel: Channel
+    recipient: str
+    is_member: bool = False
+
+
+def contact_of(professional: Professional, cpts: Cpts) -> Contact | None:
+    """The mail of their account, else of their record, else a mobile; None when nothing is known."""
+    account = account_of(professional)
+    if account is not None:
+        seats = Seat.objects.filter(cpts=cpts, user=account.user_id, role=Role.PROFESSIONAL)
+        is_member = seats.active(timezone.localdate()).exists()
+        return Contact(Channel.MAIL, account.user.email, is_member)
+    if professional.email:
+        return Contact(Channel.MAIL, professional.email)
+    if is_mobile(professional.phone):
+        return Contact(Channel.SMS, professional.phone)
+    return None
 
 
 def professional_of_rpps(rpps: str) -> Professional | None:

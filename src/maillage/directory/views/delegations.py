@@ -78,6 +78,9 @@ def name_locum(request, professional):
             form.add_error(None, str(error))
         else:
             messages.success(request, "Le remplacement est enregistré.")
+            for person in (professional, form.cleaned_data["locum"]):
+                if queries.contact_of(person, request.cpts) is None:
+                    messages.warning(request, f"Prévenez {person} : ni courriel ni mobile connu.")
             return redirect(_back(request, professional)[1])
     context = {
         "professional": professional,
