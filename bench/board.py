@@ -114,7 +114,7 @@ def measure(report: Report) -> None:
     }
     ours = engines["jinja2"].env.get_template("snp/_board.html")
     peer = engines["django"].from_string(PEER)
-    views = import_module("maillage.snp.views.desk")
+    views = import_module("maillage.snp.views.board_page")
     shown = replace(board.queue, rows=rows, drawn={})
 
     def write() -> None:

@@ -24,6 +24,7 @@ from maillage.snp.models import (
     RedFlag,
     RedFlagList,
 )
+from maillage.snp.queries.desk import forget_settings
 from maillage.territory.models import Commune, CommunePopulation, Cpts
 from people import actor_as, link, make_commune, make_cpts, make_professional, make_seat
 
@@ -94,6 +95,7 @@ def set_desk(cpts: Cpts, *, valid_from=LONG_BEFORE, **values) -> DeskSettings:
         )
         for day in range(5)
     )
+    forget_settings()  # written without its action
     return settings
 
 

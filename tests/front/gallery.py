@@ -30,7 +30,7 @@ from maillage.snp.queries.board import Board
 from maillage.snp.queries.queue import Queue
 from maillage.snp.queries.queue import Row as BoardRow
 from maillage.snp.queries.ranking import Candidate, Matching, OfferedSlot
-from maillage.snp.views import desk
+from maillage.snp.views import board_page, desk
 from maillage.territory.models import Commune
 
 HERE = Path(__file__).parent
@@ -237,32 +237,33 @@ def board(*, now=None, count=10, selected=True):
     return {
         "counts": [("À traiter", 6, ""), ("En attente de réponse", 2, ""), ("En alerte", 2, "bad")],
         "rows": rows,
-        "queue": desk.queue_of(queue, f"/c/{CPTS.slug}/snp/", 1 if selected else None),
+        "queue": board_page.queue_of(queue, f"/c/{CPTS.slug}/snp/", 1 if selected else None),
         "mark": "",
         "board_url": f"/c/{CPTS.slug}/snp/",
         "new_url": f"/c/{CPTS.slug}/snp/nouvelle/",
         "current": found.current,
         "current_id": 1 if selected else None,
         "facts": desk.facts(found.current) if selected else {},
-        "where": desk.where(found.current, SETTINGS) if selected else {},
+        "where": board_page.where(found.current, SETTINGS) if selected else {},
         "countered": [],
         "calls_to": CallTo.choices,
         "call_results": CallResult.choices,
         "fee_notes": {},
-        "can": desk.allowed(found.current) if selected else {},
+        "can": board_page.allowed(found.current) if selected else {},
         "proposals": [],
         "history": [event],
         "matching": matching,
         "awaited": found.awaited,
         "ranked": ranked,
+        "ranked_list": board_page._ranked(ranked, False, ()) if ranked else "",
         "givers": AgreementGiver.choices,
         "refusals": RefusalReason.choices,
         "left_out": matching.left_out_groups if matching else (),
         "kinds": dict(CareKind.choices),
         "professions": dict(Profession.choices),
         "map": drawing,
-        "pins": desk.pins(found, ranked, drawing, "/"),
-        "lines": desk.lines(found.current, ranked, drawing),
+        "pins": board_page.pins(rows, found.current, ranked, drawing, "/"),
+        "lines": board_page.lines(found.current, ranked, drawing),
         "board_version": 12,
     }
 

@@ -50,7 +50,7 @@ def test_the_board_of_a_large_cpts_takes_thirteen_queries_at_most(client, cpts, 
     queries.forget_maps()
     with CaptureQueriesContext(connection) as cold:
         client.get(board_url(cpts, named))
-    assert len(cold) <= 16  # once a minute the map and the centres; once for all the settings
+    assert len(cold) <= 17  # once a minute the map and the centres; once for all the settings
 
 
 @pytest.mark.parametrize("count", [1, 30])

@@ -52,8 +52,6 @@ def shown(board):
     return {
         "request": model_to_dict(board.current),
         "owner": str(board.current.owner and board.current.owner.user),
-        "ranked": board.matching and board.matching.ranked,
-        "left_out": board.matching and board.matching.left_out_groups,
         "proposals": [model_to_dict(each) for each in board.proposals + board.countered],
         "history": [each.text for each in board.history],
         "awaited": board.awaited,
@@ -62,7 +60,7 @@ def shown(board):
 
 
 def alone(cpts, board):
-    return queries.queue_alone(
+    return queries.glance(
         cpts,
         selected=board.current.pk,
         mark=board.mark,
@@ -89,7 +87,15 @@ def check(cpts):
         boards[pk] = queries.board_of(cpts, selected=pk, kept=True)
         if kept:
             assert shown(before) == shown(boards[pk])
-            assert kept[0].rows == boards[pk].rows
+            assert kept.queue.rows == boards[pk].rows
+            matching = kept.matching if kept.has_ranked else before.matching
+            assert matching == boards[pk].matching
+            names = [
+                [each.name for each in b.matching.ranked]
+                for b in (before, boards[pk])
+                if b.matching
+            ]
+            assert kept.has_map or names[:1] == names[1:]
 
 
 def test_a_page_whose_request_did_not_change_is_given_the_queue_alone(cpts, desk, people, client):
@@ -100,15 +106,33 @@ def test_a_page_whose_request_did_not_change_is_given_the_queue_alone(cpts, desk
     assert alone(cpts, board) is not None
     slot = people[2].slots.select_related("place__commune").get()
     first = actions.propose(by=desk, care_request=other, slot=slot)
-    assert alone(cpts, board) is None  # the only place of somebody ranked for mine too
+    after = alone(cpts, board)  # the only place of somebody ranked for mine too
+    assert (after.has_ranked, after.has_map) == (True, True)
     board = queries.board_of(cpts, selected=mine.pk, kept=True)
-    actions.refuse_proposal(
-        by=professional_actor(cpts, people[2]), proposal=first, reason="no_time"
-    )
-    assert alone(cpts, board) is None  # ranked again
+    assert after.matching == board.matching and after.mark == board.mark
+    doctor = professional_actor(cpts, people[2])
+    actions.refuse_proposal(by=doctor, proposal=first, reason="no_time")
+    assert alone(cpts, board).has_ranked
     board = queries.board_of(cpts, selected=mine.pk, kept=True)
     actions.note_call(by=desk, care_request=mine, to="patient", result="no_answer")
     assert alone(cpts, board) is None
+
+
+def test_a_page_that_follows_is_given_the_new_ranking_and_its_map(cpts, desk, people, client):
+    mine, other = make_request(desk), make_request(desk, phone="06 39 98 00 02")
+    actions.widen(by=desk, care_request=other)
+    client.force_login(desk.seat.user)
+    url, ask = reverse("snp:board", args=[cpts.slug]), {"headers": {"HX-Request": "true"}}
+    told = {"demande": mine.pk, "since": 1}
+    page = client.get(url, told, **ask)
+    slot = people[0].slots.select_related("place__commune").get()
+    actions.propose(by=desk, care_request=other, slot=slot)
+    for parts in (("board-queue", "board-map", "board-ranked"), ("board-queue",)):
+        told["shown"] = re.search(r'name="shown" value="([^"]+)"', page.text)[1]
+        page = client.get(url, told, **ask)
+        assert tuple(re.findall(r'id="(board-(?:queue|map|ranked))"', page.text)) == parts
+        assert (f'value="{slot.pk}"' in page.text) is False
+        actions.take_case(by=desk, care_request=other)
 
 
 def test_the_part_of_a_board_puts_nothing_of_a_patient(cpts, desk, people, client):

@@ -1,3 +1,4 @@
+import gc
 import os
 import sys
 
@@ -7,6 +8,10 @@ from maillage.kernel.supervisor import stop_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "maillage.config.settings")
 application = get_wsgi_application()
+# What is loaded by now lives as long as the worker: the collector need not walk it again.
+gc.collect()
+gc.freeze()
+gc.set_threshold(20_000, 20, 20)
 # A thread that comes back from the database waits this long, at most, for one that computes.
 sys.setswitchinterval(0.0005)
 

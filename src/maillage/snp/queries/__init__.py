@@ -7,8 +7,8 @@ from maillage.snp.queries.board import (
     called_from,
     follow_up,
     forget_maps,
+    glance,
     history,
-    queue_alone,
     recent_map_of,
     to_do_for,
 )
@@ -103,7 +103,7 @@ __all__ = [
     "matching_for",
     "proposal_link",
     "Queue",
-    "queue_alone",
+    "glance",
     "proposal_token",
     "read_token",
     "recent_map_of",

@@ -99,7 +99,6 @@ def board_of(
     if current.status in SEARCHING:
         matching = _matching(current, settings, now, asked, kept)
     live = [each for each in asked if each.state in LIVE]
-    sent = sum(each.state == ProposalState.SENT for each in live)
     mark = ""
     if current.pk in queue.versions and not isinstance(matching, Matching):
         mark = _mark(_state_of(current.pk, queue, settings, now), queue, settings, now, matching)
@@ -109,14 +108,28 @@ def board_of(
         proposals=live,
         history=history(current),
         matching=matching,
-        awaited=sent if sent >= settings.live_proposals_max else 0,
+        awaited=_awaited(asked, settings),
         countered=[p for p in asked if p.state == ProposalState.COUNTERED],
         settings=settings,
         mark=mark,
     )
 
 
-# Does the request in hand still show the same? Then a board that follows needs its queue alone.
+# What changed for a board that follows? Its mark says, in short, what it shows of the request in hand.
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What to draw again when the request in hand itself is the same. `matching`: its ranking, when
+    that or the map changed, which `has_ranked` and `has_map` say."""
+
+    queue: Queue
+    mark: str
+    care_request: CareRequest | None = None
+    matching: Shortened | None = None
+    has_ranked: bool = False
+    has_map: bool = False
+    awaited: int = 0
 
 
 def _digest(*parts) -> str:
@@ -124,19 +137,10 @@ def _digest(*parts) -> str:
 
 
 def _state_of(pk: int, queue: Queue, settings: DeskSettings, now: dt.datetime) -> str:
-    """All that is shown of it but the ranking: its version, its proposals, the minute."""
+    """All of it but the ranking: its version, its proposals, the minute."""
     proposals = [(each.pk, each.state, each.is_away) for each in queue.proposals[pk]]
     minute = int(now.timestamp()) // 60
     return f"{pk}-{_digest(queue.versions[pk], proposals, settings.directory, minute)}"
-
-
-def _mark(state: str, queue: Queue, settings: DeskSettings, now: dt.datetime, matching) -> str:
-    ranked = _digest(matching) if matching else ""
-    return f"{state}.{_pins(queue)}.{_slot(now)}.{settings.places}.{ranked}"
-
-
-def _slot(now: dt.datetime) -> str:
-    return str(int(now.timestamp()) // PINS_KEPT_SECONDS)
 
 
 def _pins(queue: Queue) -> str:
@@ -147,27 +151,54 @@ def _pins(queue: Queue) -> str:
     return queue.drawn[key]
 
 
-def queue_alone(
-    cpts: Cpts, *, selected: int, mark: str, settings: DeskSettings, now: dt.datetime
-) -> tuple[Queue, str] | None:
-    """The queue, and the new mark, when the board that shows `mark` needs nothing else; else None.
+def _mark(state: str, queue: Queue, settings: DeskSettings, now: dt.datetime, matching) -> str:
+    slot = int(now.timestamp()) // PINS_KEPT_SECONDS
+    ranked = _digest(matching) if matching else ""
+    order = _digest([(each.name, each.insee) for each in matching.ranked]) if matching else ""
+    return f"{state}.{settings.places}.{ranked}.{order}.{slot}.{_pins(queue)}"
 
-    The map follows the queue a few seconds later than the list.
+
+def glance(
+    cpts: Cpts, *, selected: int, mark: str, settings: DeskSettings, now: dt.datetime
+) -> Glance | None:
+    """For a board that shows `mark`; None when the request in hand changed, or may have.
+
+    The pins of the others' requests follow the list a few seconds later.
     """
     queue = queue_kept(cpts, settings, now)
-    if selected not in queue.versions or mark.count(".") != 4:
+    if selected not in queue.versions or mark.count(".") != 5:
         return None
-    state, pins, slot, places, ranked = mark.split(".")
+    state, places, ranked, order, slot, pins = mark.split(".")
     if state != _state_of(selected, queue, settings, now):
         return None
-    if slot != _slot(now) and pins != _pins(queue):
-        return None
-    if ranked and places != str(settings.places):
-        current = _seen(cpts, selected, queue.versions[selected])
-        matching = _matching(current, settings, now, queue.proposals[selected], kept=True)
-        if ranked != _digest(matching):
+    is_map_due = slot != str(int(now.timestamp()) // PINS_KEPT_SECONDS) and pins != _pins(queue)
+    if not is_map_due and (not ranked or places == str(settings.places)):
+        return Glance(queue, mark)
+    current, matching = _seen(cpts, selected, queue.versions[selected]), None
+    asked = queue.proposals[selected]
+    if ranked:
+        matching = _matching(current, settings, now, asked, kept=True)
+        if isinstance(matching, Matching):
             return None
-    return queue, f"{state}.{pins}.{slot}.{settings.places}.{ranked}"
+    fresh = _mark(state, queue, settings, now, matching)
+    *_, new_ranked, new_order, new_slot, new_pins = fresh.split(".")
+    has_map = is_map_due or order != new_order
+    if not has_map:
+        fresh = fresh.removesuffix(f"{new_slot}.{new_pins}") + f"{slot}.{pins}"
+    return Glance(
+        queue=queue,
+        mark=fresh,
+        care_request=current,
+        matching=matching,
+        has_ranked=ranked != new_ranked,
+        has_map=has_map,
+        awaited=_awaited(asked, settings),
+    )
+
+
+def _awaited(asked: list[Proposal], settings: DeskSettings) -> int:
+    sent = sum(each.state == ProposalState.SENT for each in asked)
+    return sent if sent >= settings.live_proposals_max else 0
 
 
 @lru_cache(maxsize=512)

@@ -3,7 +3,7 @@
 import datetime as dt
 from copy import copy
 
-from django.db.models import Model, OuterRef, Subquery
+from django.db.models import Model
 from django.utils import timezone
 
 from maillage.kernel.errors import DomainError
@@ -21,13 +21,15 @@ class DeskNotSet(DomainError):
 # Rows that never change once written, by id, with what hangs on them.
 _settings: dict[int, DeskSettings] = {}
 _flag_lists: dict[int, RedFlagList] = {}
+# By CPTS: the counter `directory` of its pulse when they were read, and from when each is in force.
+_dates: dict[int, tuple[int, list[tuple[dt.datetime, int]]]] = {}
 KEPT_MAX = 1024
 
 
 def forget_settings() -> None:
     """For tests: another database may hold other rows under the same ids."""
-    _settings.clear()
-    _flag_lists.clear()
+    for kept in (_settings, _flag_lists, _dates):
+        kept.clear()
 
 
 def _kept(found: dict, model: type[Model], related: str, pk: int):
@@ -41,28 +43,28 @@ def _kept(found: dict, model: type[Model], related: str, pk: int):
 
 def settings_of(cpts: Cpts, now: dt.datetime | None = None) -> DeskSettings:
     """The desk's settings in force, their hours ready; raises DeskNotSet before the coordinator
-    recorded any.
+    recorded any. One short query while nobody changes them.
 
-    `version`, `places` and `directory` are the pulse of the CPTS, read with them: what is read after
-    is at least as new.
+    `version`, `places` and `directory` are the pulse of the CPTS, read first: what is read after is
+    at least as new.
     """
-    pulse = Pulse.objects.filter(pk=OuterRef("cpts"))
     counters = ("version", "places", "directory")
-    found = (
-        DeskSettings.objects.filter(cpts=cpts)
-        .in_force(now or timezone.now())
-        .annotate(**{name: Subquery(pulse.values(name)) for name in counters})
-        .values_list("pk", *counters)
-        .first()
-    )
-    if found is None:
+    moved = Pulse.objects.filter(pk=cpts.pk).values_list(*counters).first() or (0, 0, 0)
+    directory, dates = _dates.get(cpts.pk, (None, []))
+    if directory != moved[2]:
+        rows = DeskSettings.objects.filter(cpts=cpts).order_by("valid_from", "pk")
+        dates = list(rows.values_list("valid_from", "pk"))
+        _dates[cpts.pk] = (moved[2], dates)
+    now = now or timezone.now()
+    pk = next((pk for valid_from, pk in reversed(dates) if valid_from <= now), None)
+    if pk is None:
         raise DeskNotSet(
             "La régulation SNP n'est pas encore réglée : "
             "demandez au coordinateur de remplir la page Réglages."
         )
-    settings = _kept(_settings, DeskSettings, "hours", found[0])
-    for name, value in zip(counters, found[1:], strict=True):
-        setattr(settings, name, value or 0)
+    settings = _kept(_settings, DeskSettings, "hours", pk)
+    for name, value in zip(counters, moved, strict=True):
+        setattr(settings, name, value)
     return settings
 
 

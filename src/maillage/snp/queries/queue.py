@@ -100,7 +100,8 @@ def _order(cpts: Cpts) -> dict[int, int]:
 
 def _said(cpts: Cpts, care_requests: list[int]) -> list[dict]:
     return list(
-        CareRequest.objects.filter(cpts=cpts, pk__in=care_requests)
+        on_board(cpts)  # again: some may be over since
+        .filter(pk__in=care_requests)
         .order_by()
         .values(
             *("pk", "number", "reason", "note", "age_band", "commune_id", "commune__name"),

@@ -1,8 +1,9 @@
 """Pages of unscheduled care: the desk's, the professional's, the coordinator's."""
 
 from maillage.snp.views.answering import answer, link, proposal, voice
+from maillage.snp.views.board_page import board
 from maillage.snp.views.countering import counter, counter_decline, counter_take
-from maillage.snp.views.desk import board, propose, story, take, widen, withdraw
+from maillage.snp.views.desk import propose, story, take, widen, withdraw
 from maillage.snp.views.following import (
     agreement,
     by_phone,
