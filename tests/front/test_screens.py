@@ -53,6 +53,23 @@ def test_nine_requests_are_seen_at_once(board):
     assert len(seen) >= 9
 
 
+ALERT = "Aucun cercle n'a répondu : Maximilienne Coordination s'en charge, transmettez au 15."
+
+
+@pytest.mark.parametrize("width", [1440, 1024, 320])
+def test_an_alert_is_read_whole_in_the_queue(board, width):
+    board.set_viewport_size({"width": width, "height": 900})
+    calls = board.locator(".req .call")
+    assert calls.count() > 0
+    for call in calls.all():
+        call.evaluate("(node, text) => node.lastChild.replaceWith(text)", ALERT)
+        lines = call.evaluate(
+            "node => [node.scrollWidth - node.clientWidth, node.scrollHeight - node.clientHeight]"
+        )
+        assert max(lines) <= 0
+    assert board.evaluate("document.documentElement.scrollWidth") <= width
+
+
 def test_targets_of_the_phone_are_large(page, site):
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(f"{site}/phone")
