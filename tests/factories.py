@@ -25,6 +25,7 @@ from maillage.snp.models import (
     RedFlagList,
 )
 from maillage.snp.queries.desk import forget_settings
+from maillage.snp.queries.shelf import forget_shelves
 from maillage.territory.models import Commune, CommunePopulation, Cpts
 from people import actor_as, link, make_commune, make_cpts, make_professional, make_seat
 
@@ -135,6 +136,7 @@ def give(professional: Professional, *cptss: Cpts, snp=True, members=True) -> No
             cpts=cpts,
             defaults={"snp": snp, "members": members, "chosen_at": now},
         )
+    forget_shelves()  # written without its action
 
 
 def make_doctor(cpts: Cpts, *, insee=MONTCEAU, is_given=True, **about) -> Professional:
@@ -147,6 +149,7 @@ def make_doctor(cpts: Cpts, *, insee=MONTCEAU, is_given=True, **about) -> Profes
     professional = make_professional(cpts, **usual | about)
     if is_given:
         give(professional, cpts)
+    forget_shelves()  # written without its action
     return professional
 
 
@@ -166,6 +169,7 @@ def make_slot(professional: Professional, minutes=60, *, start=None, lasts=20, *
         ends_at=starts_at + dt.timedelta(minutes=lasts),
         **usual | about,
     )
+    forget_shelves()  # written without its action
     return Slot.objects.select_related("place__commune").get(pk=slot.pk)
 
 

@@ -8,10 +8,12 @@ from django.db import transaction
 
 from maillage.accounts.rules import SYSTEM
 from maillage.demo.actions import build_demo
+from maillage.snp.queries import forget_maps
 
 
 @pytest.fixture(scope="module")
 def built(django_db_setup, django_db_blocker):
+    forget_maps()  # what the tests before have kept of their databases
     with django_db_blocker.unblock(), transaction.atomic():
         # Another file's tests may have emptied the tables, what the migrations wrote included.
         import_module("maillage.snp.migrations.0008_snp_fee").write_fee(apps, None)

@@ -301,6 +301,18 @@ def test_the_board_says_circle_owner_and_deadlines(client, desk, cpts, clock, sl
     assert "Cercle ouvert : toute la CPTS." in answer.text
 
 
+def test_the_sheet_names_the_ring_while_it_is_the_circle_in_hand(client, desk, cpts, clock, slow):
+    ring = make_ring(cpts, make_doctor(cpts))
+    make_request(desk, usual_doctor=make_doctor(cpts), ring=ring)
+    client.force_login(desk.seat.user)
+    said = []
+    for minutes in (10, 15, 0):
+        page = client.get(f"/c/{cpts.slug}/snp/").text
+        said.append(page.split("<dt>Recherche</dt><dd>")[1].split(",")[0])
+        turn(clock, minutes=minutes)
+    assert said == ["médecin traitant", f"cercle choisi ({ring})", "toute la CPTS"]
+
+
 def test_another_cptss_request_is_no_ones_to_widen(client, desk, cpts, neighbour):
     care_request = make_request(desk)
     client.force_login(coordinator(neighbour).seat.user)

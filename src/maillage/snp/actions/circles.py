@@ -25,7 +25,7 @@ from maillage.snp.actions.life import (
 from maillage.snp.actions.notices import tell_closing, tell_escalated, tell_named, tell_reminded
 from maillage.snp.enums import LADDER, Circle, EventKind, OwnerReason, ProposalState
 from maillage.snp.models import CareRequest, DeskClosing, DeskSettings, Shortlist
-from maillage.snp.queries import Matching, matching_for, settings_of, shortlist_of
+from maillage.snp.queries import Kept, matching_for, settings_of, shortlist_of
 from maillage.snp.queries.hours import last_closing
 from maillage.snp.queries.ladder import (
     SEARCHING,
@@ -239,9 +239,9 @@ def close_desk(*, by: Actor, cpts: Cpts) -> DeskClosing | None:
     return closing
 
 
-def keep_shortlist(care_request: CareRequest, matching: Matching | None = None) -> None:
+def keep_shortlist(care_request: CareRequest, kept: Kept | None = None) -> None:
     """Keep what the ranking said of everybody just now: why somebody was asked, or was not."""
-    people, sentences = shortlist_of(matching or matching_for(care_request))
+    people, sentences = kept or shortlist_of(matching_for(care_request))
     Shortlist.objects.create(
         cpts_id=care_request.cpts_id,
         care_request=care_request,

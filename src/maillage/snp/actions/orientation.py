@@ -45,7 +45,9 @@ from maillage.snp.queries import (
     is_shared_at,
     matching_for,
     settings_of,
+    shortlist_of,
     slot_text,
+    standing_of,
     wanted_kinds,
 )
 from maillage.snp.queries.ladder import late_hours
@@ -64,10 +66,20 @@ class EnoughProposals(DomainError):
     """As many answers are awaited as the desk allows."""
 
 
-def _candidate(care_request: CareRequest, slot: Slot) -> Candidate:
-    """The professional of the slot as ranked now: a form's choices are not a guard."""
-    matching = matching_for(care_request)
-    found = candidate_for(care_request, slot.professional_id, matching)
+def _candidate(care_request: CareRequest, slot: Slot, settings: DeskSettings) -> Candidate:
+    """The professional of the slot as ranked now: a form's choices are not a guard.
+
+    What the board keeps gives the place in the whole order; of the one chosen nothing is believed
+    but the database.
+    """
+    pk = slot.professional_id
+    known = standing_of(care_request, pk, settings)
+    matching = matching_for(care_request, settings=settings, only=pk if known else None)
+    found = candidate_for(care_request, pk, matching)
+    if known is not None and not found.left_out:
+        found, kept = known
+    else:
+        kept = shortlist_of(matching)
     if found.left_out:
         raise NotSuitable(f"{found.name} ne peut pas répondre à cette demande : {found.left_out}.")
     if slot.kind not in wanted_kinds(care_request):
@@ -78,7 +90,7 @@ def _candidate(care_request: CareRequest, slot: Slot) -> Candidate:
         slot.starts_at,
     ):
         raise NotSuitable(NOT_SHARED)
-    keep_shortlist(care_request, matching)
+    keep_shortlist(care_request, kept)
     return found
 
 
@@ -145,7 +157,7 @@ def propose(*, by: Actor, care_request: CareRequest, slot: Slot) -> Proposal:
     if care_request.status not in (CareRequestStatus.NEW, CareRequestStatus.PROPOSED):
         move(care_request, CareRequestStatus.PROPOSED)  # raises, with the sentence
     settings = settings_of(care_request.cpts)
-    candidate = _candidate(care_request, slot)
+    candidate = _candidate(care_request, slot, settings)
     if slot.mode == BookingMode.BOOKABLE:
         return _book(by, care_request, slot, candidate, settings)
     return _ask(by, care_request, slot, candidate, settings)

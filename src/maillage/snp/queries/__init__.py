@@ -33,6 +33,7 @@ from maillage.snp.queries.pool import is_shared_at, slots_to_choose, wanted_kind
 from maillage.snp.queries.queue import Queue
 from maillage.snp.queries.ranking import (
     Candidate,
+    Kept,
     Matching,
     candidate_for,
     matching_for,
@@ -45,6 +46,7 @@ from maillage.snp.queries.roster import (
     on_call_candidates,
     roster_of,
 )
+from maillage.snp.queries.shelved import standing_of
 from maillage.snp.queries.words import (
     appointment_text,
     proposal_link,
@@ -93,7 +95,9 @@ __all__ = [
     "appointment_text",
     "board_of",
     "called_from",
+    "Kept",
     "candidate_for",
+    "standing_of",
     "desk_is_open",
     "desk_text",
     "due_proposals",

@@ -26,8 +26,9 @@ from maillage.snp.queries.queue import (
     queue_kept,
     queue_now,
 )
-from maillage.snp.queries.ranking import Matching, Shortened, matching_for, matching_on
+from maillage.snp.queries.ranking import Matching, matching_for
 from maillage.snp.queries.shelf import forget_shelves, shelf_of
+from maillage.snp.queries.shelved import Shortened, matching_on
 from maillage.territory.models import Cpts
 from maillage.territory.queries import CommuneMap, map_of
 

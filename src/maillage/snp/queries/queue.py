@@ -112,10 +112,18 @@ def _said(cpts: Cpts, care_requests: list[int]) -> list[dict]:
     )
 
 
+def _asked(cpts: Cpts, care_requests: list[int]) -> list[int]:
+    """Those somebody was asked for. Most that just changed have nobody: the wide read is spared."""
+    found = Proposal.objects.filter(cpts=cpts, care_request__in=care_requests)
+    return list(found.order_by().values_list("care_request", flat=True).distinct())
+
+
 def proposals_of(cpts: Cpts, care_requests: list[int]) -> dict[int, list]:
     """By request: what waits, what was accepted, what was refused, other hours proposed."""
     away = Booking.objects.under_absence().filter(pk=OuterRef("booking"))
     by_request = defaultdict(list)
+    if not care_requests:
+        return by_request
     for proposal in (
         Proposal.objects.filter(
             cpts=cpts,
@@ -218,7 +226,7 @@ def _queue(cpts: Cpts, before: Queue | None, settings: DeskSettings, now: dt.dat
     same = [pk for pk, version in order.items() if pk in kept and before.versions[pk] == version]
     changed = [pk for pk in order if pk not in set(same)]
     said = {row["pk"]: row for row in _said(cpts, changed)} if changed else {}
-    asked = proposals_of(cpts, changed) if changed else {}
+    asked = proposals_of(cpts, changed if before is None else _asked(cpts, changed))
     for pk, row in said.items():
         kept[pk] = _row(row, asked[pk], settings, now)
     shown = [pk for pk in order if pk in said or pk in set(same)]

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -17,19 +17,15 @@ from maillage.snp.models import CareRequest, DeskSettings, Proposal
 from maillage.snp.queries.desk import settings_of
 from maillage.snp.queries.ladder import late_hours
 from maillage.snp.queries.pool import (
-    ASKED,
     Pool,
     answers,
     bar,
     full_name,
-    in_circle,
     pool_of,
     takes_age,
     title_and_job,
-    wanted_kinds,
     without,
 )
-from maillage.snp.queries.shelf import Shelf, Stand
 from maillage.snp.queries.words import hours_text
 from maillage.territory import queries as territory
 from maillage.territory.enums import zone_of
@@ -74,6 +70,10 @@ class Candidate:
     slots: tuple[OfferedSlot, ...] = ()
     partner: str = ""
     agreement_id: int | None = None
+
+
+# [professional id, rank or 0, index of the sentence or -1] of each; the sentences.
+Kept = tuple[list[list[int]], list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,19 +186,20 @@ def matching_for(
     result = ranking.rank(
         candidates=_candidates(care_request, pool, travel, where),
         slots=_offered(pool, now),
-        weights=_weights(settings),
+        weights=weights_of(settings),
         has_travel=pool.kinds != {CareKind.REMOTE},
     )
     return Matching(
-        ranked=_ranked(
-            care_request, people, result, travel, where, by_person, now, shown, settings
+        ranked=ranked_rows(
+            *(care_request, people, result, travel, where, by_person, now),
+            *(range(len(result.order))[:shown], settings),
         ),
         left_out=_left_out(people, result)
         + tuple(_card(person, left_out=pool.told[person["pk"]]) for person in pool.asked),
     )
 
 
-def _weights(settings: DeskSettings) -> ranking.RankingWeights:
+def weights_of(settings: DeskSettings) -> ranking.RankingWeights:
     return ranking.RankingWeights(
         weight_delay=settings.weight_delay,
         weight_travel=settings.weight_travel,
@@ -206,79 +207,6 @@ def _weights(settings: DeskSettings) -> ranking.RankingWeights:
         load_minutes=settings.load_minutes,
         max_travel_minutes=settings.max_travel_minutes,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Shortened:
-    """What a board shows of a `Matching`: the first rows; the others by reason."""
-
-    ranked: tuple[Candidate, ...]
-    left_out_groups: list[LeftOutGroup]
-
-
-def matching_on(
-    shelf: Shelf,
-    care_request: CareRequest,
-    *,
-    settings: DeskSettings,
-    shown: int,
-    asked: Iterable[Proposal],
-) -> Shortened:
-    """`matching_for` on what is kept of the directory: the same rows, no query but the travel."""
-    told = {each.professional_id: ASKED[each.state] for each in asked if each.state in ASKED}
-    kinds, stand = wanted_kinds(care_request), shelf.stand
-    columns = stand.columns
-    is_kind = np.isin(stand.kind, list(kinds))
-    is_free = shelf.places_left > 0
-    where, commune_of = np.unique(shelf.communes(is_free & is_kind), return_inverse=True)
-    travel = territory.travel_minutes(care_request.commune, filter(None, where.tolist()))
-    minutes = [getattr(travel.get(insee), "minutes", None) for insee in where.tolist()]
-    is_in_circle = in_circle(care_request, stand.now)
-    result = ranking.rank(
-        candidates=ranking.Candidates(
-            answers_profession=columns["answers"] & ~np.isin(columns["pk"], list(told)),
-            takes_age=stand.takes_age(care_request.age_band),
-            does_kind=np.logical_or.reduce([columns[f"does_{kind}"] for kind in kinds]),
-            barred=shelf.barred,
-            is_in_circle=np.array([is_in_circle(pk) for pk in stand.index], dtype=bool),
-            is_same_commune=(where == care_request.commune_id)[commune_of],
-            is_usual_doctor=columns["pk"] == (care_request.usual_doctor_id or -1),
-            travel_minutes=np.array([np.nan if m is None else m for m in minutes], dtype=float)[
-                commune_of
-            ],
-            load_30_days=shelf.load,
-        ),
-        slots=ranking.OfferedSlots(
-            professional=stand.person,
-            start_minutes=stand.start_minutes,
-            is_free=is_free,
-            is_kind=is_kind,
-        ),
-        weights=_weights(settings),
-        has_travel=kinds != {CareKind.REMOTE},
-    )
-    first = result.order[: shown + 1].tolist()
-    people = [stand.people[i]["pk"] for i in first]
-    ranked = _ranked(
-        *(care_request, stand.people, result, travel),
-        {pk: str(where[commune_of[i]]) for i, pk in zip(first, people, strict=True)},
-        {pk: shelf.slots_of(i, is_free & is_kind) for i, pk in zip(first, people, strict=True)},
-        *(stand.now, shown, settings),
-    )
-    return Shortened(ranked, _groups(stand, result, told))
-
-
-def _groups(stand: Stand, result: ranking.Ranking, told: dict[int, str]) -> list[LeftOutGroup]:
-    pairs = [(told[pk], stand.names[stand.index[pk]]) for pk in told if pk in stand.index]
-    out = result.left_out
-    for code in np.unique(out[out != ranking.LeftOut.NONE]).tolist():
-        reason = ranking.left_out_sentence(code)
-        pairs += [
-            (reason, stand.names[i])
-            for i in np.flatnonzero(out == code).tolist()
-            if stand.people[i]["pk"] not in told
-        ]
-    return groups_of(pairs)
 
 
 def _card(person: dict, **values) -> Candidate:
@@ -306,7 +234,7 @@ def _left_out(people: list[dict], result: ranking.Ranking) -> tuple[Candidate, .
     )
 
 
-def _ranked(
+def ranked_rows(
     care_request: CareRequest,
     people: list[dict],
     result: ranking.Ranking,
@@ -314,39 +242,44 @@ def _ranked(
     where: dict[int, str],
     by_person: dict[int, list[tuple]],
     now: dt.datetime,
-    shown: int | None,
+    positions: Sequence[int],
     settings: DeskSettings,
 ) -> tuple[Candidate, ...]:
+    """The rows at these positions of the order (0 is the first)."""
     zone = ZoneInfo(care_request.cpts.zone)
     order = result.order.tolist()
-    # One more than shown: the last row's runner-up.
-    told = order if shown is None else order[: shown + 1]
-    names = {i: _card(people[i]).name for i in told}
+    # The row before is told in its sentence; the one after is its runner-up.
+    near = {near for at in positions for near in (at - 1, at, at + 1)}
+    told = sorted(near & set(range(len(order))))
+    names = {order[at]: _card(people[order[at]]).name for at in told}
+    routes = {i: travel.get(where[people[i]["pk"]]) for i in names}
     texts = ranking.sentences(
         ranking=result,
-        positions=range(len(told)),
+        positions=(wanted := [at for at in told if at in positions or at - 1 in positions]),
         names=names,
         origin=now.astimezone(zone),
-        known_travel={i for i in told if getattr(travel.get(where[people[i]["pk"]]), "known", "")},
+        known_travel={i for i, route in routes.items() if getattr(route, "known", "")},
     )
+    texts = dict(zip(wanted, texts, strict=True))
     rows = []
-    for position, i in enumerate(told if shown is None else told[:shown]):
+    for at in positions:
+        i = order[at]
         person, insee = people[i], where[people[i]["pk"]]
-        after = texts[position + 1].after if position + 1 < len(told) else ""
-        route = travel.get(insee)
+        after = texts[at + 1].after if at + 1 in texts else ""
+        route = routes[i]
         rows.append(
             _card(
                 person,
                 commune=by_person[person["pk"]][0][9],
                 insee=insee,
-                rank=position + 1,
+                rank=at + 1,
                 travel_minutes=getattr(route, "minutes", None),
                 travel_text=route.text if route else "trajet inconnu",
                 travel_source=route.source if route and not route.same_commune else "",
                 load=int(result.load_30_days[i]),
-                reasons=texts[position].reasons,
-                after=texts[position].after,
-                runner_up=f"{names[told[position + 1]]} {after}" if after else "",
+                reasons=texts[at].reasons,
+                after=texts[at].after,
+                runner_up=f"{names[order[at + 1]]} {after}" if after else "",
                 slots=tuple(
                     _slot(
                         s, now, late_hours(care_request.received_at, s[3 if s[4] else 2], settings)
@@ -389,15 +322,19 @@ def candidate_for(
     )
 
 
-def shortlist_of(matching: Matching) -> tuple[list[list[int]], list[str]]:
-    """What to keep of a ranking: [professional id, rank or 0, index of the sentence or -1], for all
-    but those of another profession; and the sentences."""
-    sentences: list[str] = []
-    people = [[each.professional_id, each.rank, -1] for each in matching.ranked]
-    for each in matching.left_out:
-        if each.left_out == OTHER_PROFESSION:
-            continue
-        if each.left_out not in sentences:
-            sentences.append(each.left_out)
-        people.append([each.professional_id, 0, sentences.index(each.left_out)])
-    return people, sentences
+def shortlist_of(matching: Matching) -> Kept:
+    """What to keep of a ranking: all but those of another profession."""
+    out = {
+        each.professional_id: each.left_out
+        for each in matching.left_out
+        if each.left_out != OTHER_PROFESSION
+    }
+    return keep_order([each.professional_id for each in matching.ranked], out)
+
+
+def keep_order(ranked: Sequence[int], left_out: Mapping[int, str]) -> Kept:
+    """Professional ids best first, and the sentences of the others by id: in the form kept."""
+    sentences = list(dict.fromkeys(left_out.values()))
+    index = {sentence: at for at, sentence in enumerate(sentences)}
+    people = [[pk, rank, -1] for rank, pk in enumerate(ranked, start=1)]
+    return people + [[pk, 0, index[said]] for pk, said in left_out.items()], sentences
