@@ -220,7 +220,7 @@ def _current(now):
 SETTINGS = DeskSettings(first_deadline_hours=24, second_deadline_hours=48)
 
 
-def board(*, now=None, count=10, selected=True):
+def board(*, now=None, count=10, selected=True, awaited=0):
     """What the board's view gives its template, of `count` requests."""
     now = now or timezone.now()
     drawing = made_up_map()
@@ -253,9 +253,9 @@ def board(*, now=None, count=10, selected=True):
         "proposals": [],
         "history": [event],
         "matching": matching,
-        "awaited": found.awaited,
+        "awaited": awaited,
         "ranked": ranked,
-        "ranked_list": board_page._ranked(ranked, False, ()) if ranked else "",
+        "ranked_list": board_page._ranked(ranked, bool(awaited), ()) if ranked else "",
         "givers": AgreementGiver.choices,
         "refusals": RefusalReason.choices,
         "left_out": matching.left_out_groups if matching else (),

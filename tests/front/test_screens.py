@@ -185,7 +185,7 @@ def test_the_request_in_hand_is_brought_into_view_and_nothing_takes_the_focus(pa
 
 def test_while_an_answer_is_awaited_a_number_aims_at_what_may_be_booked(page, site, desk):
     with override_settings(STORAGES=gallery.PLAIN_STATIC):
-        drawn = gallery.draw("snp/board.html", gallery.board() | {"awaited": 1}, at=BOARD)
+        drawn = gallery.draw("snp/board.html", gallery.board(awaited=1), at=BOARD)
     desk.pages["awaited"] = drawn
     page.set_viewport_size({"width": 1440, "height": 900})
     page.goto(f"{site}/awaited")
