@@ -88,6 +88,17 @@ def test_nine_requests_are_visible(browser, serve, enter):
     assert whole >= 9
 
 
+def test_the_shares_are_short_on_a_phone(browser, serve, enter):
+    """A professional in four lines at most: the name, then the six numbers."""
+    page = browser.new_context(viewport={"width": 320, "height": 640}).new_page()
+    enter(page, "Nour Coordination")
+    page.goto(f"{serve}{HERE}sollicitations/repartition/")
+    rows = page.locator(".t tbody tr").all()
+    assert len(rows) > 5
+    assert max(row.bounding_box()["height"] for row in rows[1:-1]) <= 110
+    assert page.locator(".t tbody tr").nth(1).locator("td:visible").count() == 6
+
+
 def test_the_door_and_the_login(page, serve, axe):
     for path in ("/demo/", "/compte/login/", "/compte/password/reset/"):
         page.goto(serve + path)
