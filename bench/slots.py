@@ -194,6 +194,17 @@ def fill(world: World) -> None:
         models.Cpts(pk=pk, slug=f"c{pk}", name=f"CPTS {pk}")
         for pk in range(1, world.cpts.max() + 1)
     )
+    load(
+        "territory_cptscommune",
+        len(world.insee),
+        {"id": ("int64", np.arange(1, len(world.insee) + 1)), "cpts_id": ("int64", world.cpts)}
+        | {"commune_id": ("S5", np.array(world.insee, dtype="S5"))}
+        | {
+            "from_on": ("int32", 9600)
+            if connection.vendor == "postgresql"
+            else ("S10", b"2026-04-14")
+        },
+    )
     ids = np.arange(1, PEOPLE + 1)
     codes = np.array(world.insee, dtype="S5")[world.commune]
     texts = dict.fromkeys(("given_name", "speciality", "email", "search_key"), ("S1", b"x"))
@@ -299,7 +310,6 @@ def indexes_aside(fill_all: Callable[[], None]) -> None:
                 [list(large)],
             )
         else:
-            cursor.execute("PRAGMA synchronous=OFF")
             cursor.execute(
                 "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL "
                 "AND tbl_name IN (%s, %s, %s)",
@@ -479,7 +489,7 @@ def measure_searches(world: World, results: dict[str, Any]) -> None:
         ),
         prepared,
     )
-    assert [[line.slot.pk for line in each] for each in lines] == limit, "not what the truth says"
+    assert [[line.slot_id for line in each] for each in lines] == limit, "not what the truth says"
     if connection.vendor == "postgresql" and make_peer():
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE peer_person")
@@ -614,6 +624,8 @@ def one_engine() -> dict[str, Any]:
             cursor.execute("SET session_replication_role = origin")
             cursor.execute("VACUUM ANALYZE")
     else:
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA synchronous=OFF")  # refused inside a transaction
         with transaction.atomic():
             indexes_aside(lambda: fill(world))
         with connection.cursor() as cursor:

@@ -64,7 +64,7 @@ def near(cpts, insee=CLUNY, minutes=20, profession="10", **about):
         now=timezone.now(),
         **about,
     )
-    return [line.slot.pk for line in found.lines]
+    return [line.slot_id for line in found.lines]
 
 
 def brute(cpts, insee=CLUNY, minutes=20, profession="10", hours=24, shown=50):

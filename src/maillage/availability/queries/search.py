@@ -4,15 +4,19 @@ Where to look is read from `FreeSlot`; what may be shown is asked of `Slot` itse
 """
 
 import datetime as dt
+import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from zoneinfo import ZoneInfo
 
 from django.db import connection
 from django.db.models import (
+    BigIntegerField,
     Case,
     Count,
+    DateField,
     DateTimeField,
     Exists,
     F,
@@ -23,10 +27,11 @@ from django.db.models import (
     Value,
     When,
 )
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from maillage.availability.enums import LIVE
+from maillage.availability.enums import LIVE, BookingMode
 from maillage.availability.models import (
     CELL_LATITUDE,
     CELL_LONGITUDE,
@@ -37,14 +42,18 @@ from maillage.availability.models import (
     UsualVisibility,
     cell_expression,
 )
+from maillage.availability.queries.compiled import Asked, Compiled, instant_reader
+from maillage.directory.enums import CareKind
+from maillage.directory.models import Professional
 from maillage.territory import queries as territory
 from maillage.territory.enums import zone_of
 from maillage.territory.models import Commune, Cpts, CptsCommune
 
 EVERYBODY = Q(for_public=True) | Q(for_pro=True)
 SHOWN = 50
-# What is shown of a professional.
-WORDS = ("given_name", "family_name", "profession", "speciality", "phone")
+# What is shown of a professional, in the order of the model.
+WORDS = ("id", "given_name", "family_name", "profession", "speciality", "phone")
+PROFESSION = WORDS.index("profession")
 # A window lasts a day at most: one that is under way began after this.
 LONGEST_WINDOW = dt.timedelta(days=1)
 LAST_MOMENT = dt.timedelta(microseconds=1)
@@ -91,20 +100,51 @@ def shelved(slots: QuerySet[Slot], now: dt.datetime) -> tuple[QuerySet, QuerySet
 # What a desk finds
 
 
-def communes_to_search(cpts: Cpts, asked: str) -> list[Commune]:
-    """Around which communes a desk may look: its own, by name, and the one asked for if there is."""
-    today = timezone.localdate()
-    own = Q(pk__in=CptsCommune.objects.filter(cpts=cpts).in_force(today).values("commune"))
-    return list(Commune.objects.filter(own | Q(pk=asked)).only("pk", "name"))
+@cache
+def _perimeter(vendor: str) -> Compiled:
+    return Compiled(
+        CptsCommune.objects.filter(cpts=Asked("cpts", BigIntegerField()))
+        .in_force(Asked("today", DateField()))
+        .order_by("commune__name_key", "commune")
+        .values_list("commune_id", "commune__name")
+    )
+
+
+def communes_to_search(cpts: Cpts, asked: str) -> dict[str, str]:
+    """Around which communes a desk may look, their names by INSEE code: its own, by name, and the
+    one asked for if there is."""
+    own = _perimeter(connection.vendor)
+    with connection.cursor() as cursor:
+        cursor.execute(own.sql, own.values(cpts=cpts.pk, today=timezone.localdate()))
+        found = dict(cursor.fetchall())
+    if asked and asked not in found:
+        found |= dict(Commune.objects.filter(pk=asked).values_list("pk", "name"))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
 class FreeSlotLine:
-    """A slot a desk may take (with its professional, its place and `places_left`), the way there."""
+    """A slot a desk may take, as it is shown; and the way there."""
 
-    slot: Slot
+    slot_id: int
+    starts_at: dt.datetime
+    ends_at: dt.datetime
+    is_window: bool
+    kind: str
+    mode: str
+    places_left: int
+    professional: Professional
+    commune: str
     travel: territory.Travel
     zone: ZoneInfo
+
+    @property
+    def kind_label(self) -> str:
+        return CareKind(self.kind).label
+
+    @property
+    def mode_label(self) -> str:
+        return BookingMode(self.mode).label
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +159,7 @@ def free_slots_near(
     cpts: Cpts,
     *,
     profession: str,
-    commune: Commune,
+    commune: Commune | str,
     minutes: int,
     now: dt.datetime,
     hours: int = 24,
@@ -127,29 +167,19 @@ def free_slots_near(
 ) -> FreeSlots:
     """The soonest slots of a profession the desk of `cpts` may see, within `minutes` of a commune."""
     reached = territory.communes_within(commune, minutes)
-    found: list[Slot] = []
+    found: list[FreeSlotLine] = []
     after = None
     # One more than shown says whether there are others; a pause may take some away: look further.
     while len(found) <= shown:
-        sql, values = narrowing(
+        narrowed = narrowing(
             cpts, profession, reached, now=now, hours=hours, after=after, limit=shown + 1
         )
-        with connection.cursor() as cursor:
-            cursor.execute(sql, values)
-            narrowed = cursor.fetchall()
-        found += _true_ones(cpts, [pk for pk, _ in narrowed], profession, now)
-        if len(narrowed) <= shown:
+        rows = _with_their_truth(cpts, narrowed, now)
+        found += _lines(rows, profession, reached)
+        if len(rows) <= shown:
             break
-        after = narrowed[-1]
-    lines = tuple(
-        FreeSlotLine(
-            slot=slot,
-            travel=reached[slot.place.commune_id].travel,
-            zone=ZoneInfo(zone_of(slot.place.commune_id)),
-        )
-        for slot in found[:shown]
-    )
-    return FreeSlots(lines=lines, is_cut=len(found) > shown)
+        after = rows[-1][:2]
+    return FreeSlots(lines=tuple(found[:shown]), is_cut=len(found) > shown)
 
 
 def narrowing(
@@ -167,25 +197,26 @@ def narrowing(
     Written by hand: the communes are one value, which the planner does not weigh one by one, and
     they are looked up in a table built once. `after`: the last row of the page before.
     """
-    shelves = [*cells_of(reached.values()), -cpts.pk]
-    codes = list(reached)
+    # One text each, however many there are: the same statement every time, nothing to adapt.
+    shelves = ",".join(map(str, [*cells_of(reached.values()), -cpts.pk]))
     if connection.vendor == "postgresql":
-        there, codes = "SELECT unnest(%s::text[])", [codes]
+        on_them, shelves = "= ANY(%s::int[])", f"{{{shelves}}}"
+        there, codes = "unnest(%s::text[])", f"{{{','.join(reached)}}}"
     else:
-        there = f"VALUES {', '.join(['(%s)'] * len(codes))}"
+        on_them, shelves = "IN (SELECT value FROM json_each(%s))", f"[{shelves}]"
+        there, codes = "(SELECT value FROM json_each(%s))", json.dumps([*reached])
     times = (now - LONGEST_WINDOW, now + dt.timedelta(hours=hours), now)
     rest = "" if after is None else "AND (starts_at, slot_id) > (%s, %s) "
     return (
         "SELECT slot_id, starts_at FROM availability_freeslot WHERE profession = %s "
-        f"AND shelf IN ({', '.join(['%s'] * len(shelves))}) "
-        "AND starts_at >= %s AND starts_at < %s AND until_at >= %s "
-        f"{rest}AND (commune IN ({there})) IS TRUE "
+        f"AND shelf {on_them} AND starts_at >= %s AND starts_at < %s AND until_at >= %s "
+        f"{rest}AND (commune IN (SELECT * FROM {there} AS there)) IS TRUE "
         "ORDER BY starts_at, slot_id LIMIT %s",
         [
-            *(profession, *shelves),
+            *(profession, shelves),
             *map(connection.ops.adapt_datetimefield_value, times),
             *(() if after is None else (after[1], after[0])),
-            *(*codes, limit),
+            *(codes, limit),
         ],
     )
 
@@ -203,18 +234,78 @@ def cells_of(reached: Iterable[territory.Reached]) -> list[int]:
     )
 
 
-def _true_ones(cpts: Cpts, ids: list[int], profession: str, now: dt.datetime) -> list[Slot]:
-    """Those of these slots that the desk may see and take at this moment, soonest first."""
-    return list(
-        Slot.objects.open(now)
-        .given_to(cpts)
-        .filter(pk__in=ids, professional__profession=profession)
-        .with_places_left()
+# What is true of them
+
+TRUE_COLUMNS = ("pk", "ends_at", "is_window", "kind", "mode", "professional_id", "place_id")
+
+
+@cache
+def _truth(vendor: str) -> Compiled:
+    """Those of the rows narrowed that the desk may see and take at this moment.
+
+    One per engine, said by the querysets of `Slot`: making its SQL costs more than running it.
+    """
+    live = Booking.objects.filter(slot=OuterRef("pk"), state__in=LIVE).order_by().values("slot")
+    taken = Coalesce(Subquery(live.annotate(n=Count("pk")).values("n")), 0)
+    return Compiled(
+        Slot.objects.open(Asked("now", DateTimeField()))
+        .given_to(Asked("cpts", BigIntegerField()))
+        .filter(pk__in=RawSQL("SELECT slot_id FROM narrowed", ()))
+        .annotate(places_left=F("capacity") - taken)
         .filter(places_left__gt=0)
-        .select_related("professional", "place__commune")
-        .only(
-            *("starts_at", "ends_at", "is_window", "kind", "mode", "place__commune__name"),
-            *(f"professional__{name}" for name in WORDS),
-        )
-        .order_by("starts_at", "pk")
+        .order_by()
+        .values_list(*TRUE_COLUMNS, "places_left")
     )
+
+
+def _with_their_truth(cpts: Cpts, narrowed: tuple[str, list], now: dt.datetime) -> list[tuple]:
+    """Every row narrowed (slot, start), with what is shown of it; empty when it is not to take.
+
+    One statement: the planner meets the shelves, the truth and the words apart, since it weighs few
+    tables at once quickly, and many slowly.
+    """
+    truth = _truth(connection.vendor)
+    words = ", ".join(f"p.{name}" for name in WORDS)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"WITH narrowed AS MATERIALIZED ({narrowed[0]}), "
+            "truth(id, ends_at, is_window, kind, mode, professional_id, place_id, places_left) "
+            f"AS MATERIALIZED ({truth.sql}) "
+            "SELECT n.slot_id, n.starts_at, t.ends_at, t.is_window, t.kind, t.mode, t.places_left, "
+            f"c.insee, c.name, {words} FROM narrowed n "
+            "LEFT JOIN truth t ON t.id = n.slot_id "
+            "LEFT JOIN directory_professional p ON p.id = t.professional_id "
+            "LEFT JOIN directory_place l ON l.id = t.place_id "
+            "LEFT JOIN territory_commune c ON c.insee = l.commune_id "
+            "ORDER BY n.starts_at, n.slot_id",
+            [*narrowed[1], *truth.values(now=now, cpts=cpts.pk)],
+        )
+        return cursor.fetchall()
+
+
+def _lines(
+    rows: list[tuple], profession: str, reached: dict[str, territory.Reached]
+) -> Iterator[FreeSlotLine]:
+    """What is to take among these rows, still of the profession asked for and within reach."""
+    instant = instant_reader()
+    people: dict[int, Professional] = {}
+    zones: dict[str, ZoneInfo] = {}
+    for slot, starts_at, ends_at, is_window, kind, mode, left, insee, name, *words in rows:
+        if words[PROFESSION] != profession or insee not in reached:
+            continue
+        if words[0] not in people:
+            people[words[0]] = Professional.from_db(connection.alias, WORDS, words)
+        zone = zone_of(insee)
+        yield FreeSlotLine(
+            slot_id=slot,
+            starts_at=instant(starts_at),
+            ends_at=instant(ends_at),
+            is_window=bool(is_window),
+            kind=kind,
+            mode=mode,
+            places_left=left,
+            professional=people[words[0]],
+            commune=name,
+            travel=reached[insee].travel,
+            zone=zones.get(zone) or zones.setdefault(zone, ZoneInfo(zone)),
+        )

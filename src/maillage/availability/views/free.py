@@ -14,20 +14,20 @@ HOURS, MINUTES = 24, "20"
 def free_slots(request):
     """The soonest slots of a profession near a commune. Shows no patient: nothing to journal."""
     communes = queries.communes_to_search(request.cpts, request.GET.get("commune", ""))
-    first = communes[0].pk if communes else ""
+    first = next(iter(communes), "")
     asked = {"profession": "10", "commune": first, "minutes": MINUTES} | request.GET.dict()
     form = FreeSlotForm(asked, communes=communes)
-    found = commune = None
+    found = None
     if form.is_valid():
         said = form.cleaned_data
-        commune = next(each for each in communes if each.pk == said["commune"])
         found = queries.free_slots_near(
             request.cpts,
             profession=said["profession"],
-            commune=commune,
+            commune=said["commune"],
             minutes=said["minutes"],
             now=timezone.now(),
             hours=HOURS,
         )
-    context = {"form": form, "found": found, "commune": commune, "hours": HOURS}
+    around = communes.get(asked["commune"], "")
+    context = {"form": form, "found": found, "around": around, "hours": HOURS}
     return render_page(request, "availability/free.html", context)

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from maillage.compute import travel
-from maillage.territory.models import Commune, TravelTime
-from maillage.territory.queries.travel import Travel, travel_minutes
+from maillage.territory.models import Commune
+from maillage.territory.queries.travel import Travel, known_from
 
 EVERYWHERE_KEPT_SECONDS = 600
 KM_IN_A_DEGREE = math.pi * travel.EARTH_RADIUS_KM / 180
@@ -38,24 +38,24 @@ class _Everywhere:
 _kept: dict[str, _Everywhere] = {}
 
 
-def communes_within(origin: Commune, minutes: float) -> dict[str, Reached]:
+def communes_within(origin: Commune | str, minutes: float) -> dict[str, Reached]:
     """Communes at most `minutes` by road from `origin`, itself included, by INSEE code.
 
     Known times first, else estimates, as `travel_minutes`: a known time may bring a commune nearer
-    or take it away. Two queries beside the centres, kept in memory.
+    or take it away. One query beside the centres, kept in memory.
     """
     everywhere = _everywhere()
-    known = TravelTime.objects.filter(origin=origin, minutes__lte=minutes)
-    codes = {origin.pk, *known.values_list("destination_id", flat=True)}
-    here = everywhere.rank.get(origin.pk)
-    if here is not None:
-        codes |= _as_the_crow_flies(everywhere, here, minutes)
-    reached = {}
-    for code, trip in travel_minutes(origin, sorted(codes)).items():
-        if trip.minutes is not None and trip.minutes <= minutes:
-            at = everywhere.rank.get(code)
-            point = (None, None) if at is None else _point(everywhere, at)
-            reached[code] = Reached(trip, *point)
+    here = origin if isinstance(origin, str) else origin.pk
+    known = known_from(here)
+    reached = _as_the_crow_flies(everywhere, here, minutes)
+    km = {code: each.travel.km for code, each in reached.items()} if known else {}
+    for code, (duration, source) in known.items():
+        if duration is None or duration > minutes:
+            reached.pop(code, None)
+        else:
+            crow = km[code] if code in km else _crow_km(everywhere, here, code)
+            reached[code] = _reached(everywhere, code, Travel(duration, crow, False, source))
+    reached[here] = _reached(everywhere, here, Travel(0.0, 0.0, True))
     return reached
 
 
@@ -64,12 +64,32 @@ def forget_reach() -> None:
     _kept.clear()
 
 
+def _reached(everywhere: _Everywhere, code: str, trip: Travel) -> Reached:
+    at = everywhere.rank.get(code)
+    point = (None, None) if at is None else _point(everywhere, at)
+    return Reached(trip, *point)
+
+
 def _point(everywhere: _Everywhere, at: int) -> tuple[float, float]:
     return float(everywhere.longitude[at]), float(everywhere.latitude[at])
 
 
-def _as_the_crow_flies(everywhere: _Everywhere, here: int, minutes: float) -> set[str]:
-    """Codes of a box that holds every commune whose estimate is at most `minutes`."""
+def _crow_km(everywhere: _Everywhere, origin: str, code: str) -> float | None:
+    ranks = everywhere.rank.get(origin), everywhere.rank.get(code)
+    if None in ranks:
+        return None
+    (lon1, lat1), (lon2, lat2) = (_point(everywhere, at) for at in ranks)
+    km = travel.great_circle_km(
+        longitude_from=lon1, latitude_from=lat1, longitude_to=lon2, latitude_to=lat2
+    )
+    return float(km)
+
+
+def _as_the_crow_flies(everywhere: _Everywhere, origin: str, minutes: float) -> dict[str, Reached]:
+    """Every commune whose estimate is at most `minutes`, looked for in a box that holds them."""
+    here = everywhere.rank.get(origin)
+    if here is None:
+        return {}
     model = travel.GIRONDE_2021
     longitude, latitude = _point(everywhere, here)
     height = (minutes / model.factor) ** (1 / model.exponent) / KM_IN_A_DEGREE * 1.01
@@ -77,8 +97,23 @@ def _as_the_crow_flies(everywhere: _Everywhere, here: int, minutes: float) -> se
     shortest = math.cos(math.radians(min(89.0, abs(latitude) + height)))
     south, north = np.searchsorted(everywhere.latitude, [latitude - height, latitude + height])
     band = everywhere.longitude[south:north]
-    inside = np.flatnonzero(np.abs(band - longitude) <= height / shortest)
-    return {everywhere.codes[south + at] for at in inside.tolist()}
+    inside = south + np.flatnonzero(np.abs(band - longitude) <= height / shortest)
+    longitudes, latitudes = everywhere.longitude[inside], everywhere.latitude[inside]
+    km = travel.great_circle_km(
+        longitude_from=longitude,
+        latitude_from=latitude,
+        longitude_to=longitudes,
+        latitude_to=latitudes,
+    )
+    durations = travel.road_minutes(km=km)
+    near = durations <= minutes
+    columns = (inside, durations, km, longitudes, latitudes)
+    return {
+        everywhere.codes[at]: Reached(Travel(duration, crow, False), lon, lat)
+        for at, duration, crow, lon, lat in zip(
+            *(each[near].tolist() for each in columns), strict=True
+        )
+    }
 
 
 def _everywhere() -> _Everywhere:

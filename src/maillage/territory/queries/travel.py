@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from django.db.models import QuerySet
 
 from maillage.compute import travel
 from maillage.territory.enums import Point
@@ -108,36 +109,52 @@ def travel_minutes(
     return trips
 
 
+def known_from(start: str) -> dict[str, _Known]:
+    """Every known time from a commune, by destination, and its source."""
+    now = time.monotonic()
+    until, asked, known = _trips.get(start, (0.0, set(), {}))
+    if until <= now or asked is not None:
+        known = _read(TravelTime.objects.filter(origin=start))
+        _keep(start, now + TRIPS_KEPT_SECONDS, None, known)
+    return known
+
+
 def _known_from(start: str, codes: list[str]) -> dict[str, _Known]:
     """Known times from a commune, by destination, and their source."""
     now = time.monotonic()
-    wanted: set[str] | None = set(codes) - {start}
+    wanted = set(codes) - {start}
     if not wanted:
         return {}
+    if len(wanted) > ASKED_MAX:
+        return known_from(start)
     until, asked, known = _trips.get(start, (0.0, set(), {}))
     if until > now and (asked is None or wanted <= asked):
         return known
-    rows = TravelTime.objects.filter(origin=start)
-    if len(wanted) > ASKED_MAX:
-        wanted = None
+    found = _read(TravelTime.objects.filter(origin=start, destination__in=wanted))
+    if until > now and asked is not None:
+        # Another question about the same origin: both answers stay, until the first one ends.
+        found, wanted = known | found, wanted | asked
     else:
-        rows = rows.filter(destination__in=wanted)
+        until = now + TRIPS_KEPT_SECONDS
+    _keep(start, until, wanted, found)
+    return found
+
+
+def _read(rows: QuerySet[TravelTime]) -> dict[str, _Known]:
+    """The source loaded last wins."""
     columns = ("destination_id", "minutes", "source__name", "source__vintage")
-    found = {
+    return {
         code: (minutes, f"{name}, {vintage}")
         for code, minutes, name, vintage in rows.order_by(
             "source__loaded_at", "source_id"
         ).values_list(*columns)
     }
-    if until > now and wanted is not None and asked is not None:
-        # Another question about the same origin: both answers stay, until the first one ends.
-        found, wanted = known | found, wanted | asked
-    else:
-        until = now + TRIPS_KEPT_SECONDS
+
+
+def _keep(start: str, until: float, asked: set[str] | None, known: dict[str, _Known]) -> None:
     if len(_trips) >= TRIPS_KEPT_MAX:
         _trips.clear()
-    _trips[start] = (until, wanted, found)
-    return found
+    _trips[start] = (until, asked, known)
 
 
 def forget_trips() -> None:
