@@ -36,10 +36,12 @@ def actor_of(user) -> UserActor:
 
 def actor_in(user: User, *, slug: str, seat_id: int | None) -> SeatActor | None:
     """The person's seat in the CPTS of the URL: the chosen one, else the first, else None."""
-    seats = list(seats_of(user).filter(cpts__slug=slug))
+    seats = list(seats_of(user).filter(cpts__slug=slug).select_related(None).select_related("cpts"))
     if not seats:
         return None
-    return SeatActor(next((seat for seat in seats if seat.pk == seat_id), seats[0]))
+    seat = next((seat for seat in seats if seat.pk == seat_id), seats[0])
+    seat.user = user  # read already, at every page
+    return SeatActor(seat)
 
 
 def own_seats(user: User):
