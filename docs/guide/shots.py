@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 HERE = Path(__file__).parent
 DESK = {"width": 1440, "height": 900}
+SHEET = {"width": 1120, "height": 640}
 PHONE = {"width": 390, "height": 844}
 CPTS = "/c/centre-saone-et-loire/"
 CALL_BACK = "03 53 01 42 42"  # a range reserved for fiction
@@ -34,8 +35,10 @@ def main(site: str) -> None:
         desk = tour.desk()
         tour.administration()
         tour.professional(desk)
+        tour.desk_sheets()
         tour.secretary()
         tour.coordination()
+        tour.coordination_sheets()
         tour.data_protection()
         browser.close()
 
@@ -112,6 +115,21 @@ class Tour:
         shoot(page, "journee")
         self.go(page, "disponibilites/visibilite/")
         shoot(page, "visibilite")
+        self.go(page, "sollicitations/")
+        shoot(page, "sollicitations")
+        self.go(page, "sollicitations/repartition/")
+        shoot(page, "repartition")
+
+    def desk_sheets(self) -> None:
+        page = self.open("Malo Standard", SHEET)
+        for path in ("absences", "releve", "jour"):
+            self.go(page, f"snp/{path}/")
+            shoot(page, path)
+        self.go(page, "creneaux/")
+        page.get_by_label("Commune").select_option(label="Montceau-les-Mines")
+        page.get_by_role("button", name="Chercher", exact=True).click()
+        page.get_by_role("table").wait_for()
+        shoot(page, "creneaux")
 
     def secretary(self) -> None:
         page = self.open("Célestin Secrétariat")
@@ -130,6 +148,12 @@ class Tour:
         shoot(page, "structure")
         self.go(page, "territoire/")
         shoot(page, "territoire")
+
+    def coordination_sheets(self) -> None:
+        page = self.open("Nour Coordination", SHEET)
+        for path in ("cercles", "astreinte", "accords", "chiffres"):
+            self.go(page, f"snp/{path}/")
+            shoot(page, path)
 
     def data_protection(self) -> None:
         page = self.open("Thémis")
