@@ -1,7 +1,7 @@
 """What a desk asks of the free slots."""
 
 from django import forms
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from maillage.directory.enums import Profession
 
@@ -12,19 +12,19 @@ class PlainSelect(forms.Select):
     """The same list, written at once: Django's own draws a template for each of its options."""
 
     def render(self, name, value, attrs=None, renderer=None):
-        attrs = self.build_attrs(self.attrs, attrs)
-        about = Markup("").join(
-            Markup(" {}").format(key) if said is True else Markup(' {}="{}"').format(key, said)
-            for key, said in ({"name": name} | attrs).items()
-            if said is not False and said is not None
+        said = {"name": name} | self.build_attrs(self.attrs, attrs)
+        about = "".join(
+            f" {key}" if each is True else f' {key}="{escape(each)}"'
+            for key, each in said.items()
+            if each is not False and each is not None
         )
-        options = Markup("").join(
-            Markup('<option value="{}"{}>{}</option>').format(
-                code, Markup(" selected") if str(code) == str(value) else "", label
-            )
+        chosen = str(value)
+        options = "".join(
+            f'<option value="{escape(code)}"{" selected" if code == chosen else ""}>'
+            f"{escape(label)}</option>"
             for code, label in self.choices
         )
-        return Markup("<select{}>{}</select>").format(about, options)
+        return Markup(f"<select{about}>{options}</select>")
 
 
 class FreeSlotForm(forms.Form):

@@ -53,7 +53,7 @@ EVERYBODY = Q(for_public=True) | Q(for_pro=True)
 SHOWN = 50
 # What is shown of a professional, in the order of the model.
 WORDS = ("id", "given_name", "family_name", "profession", "speciality", "phone")
-PROFESSION = WORDS.index("profession")
+PROFESSION, PHONE = WORDS.index("profession"), WORDS.index("phone")
 # A window lasts a day at most: one that is under way began after this.
 LONGEST_WINDOW = dt.timedelta(days=1)
 LAST_MOMENT = dt.timedelta(microseconds=1)
@@ -128,12 +128,13 @@ class FreeSlotLine:
 
     slot_id: int
     starts_at: dt.datetime
-    ends_at: dt.datetime
-    is_window: bool
+    ends_at: dt.datetime | None  # of a window; a cut slot is taken for its start
     kind: str
     mode: str
     places_left: int
-    professional: Professional
+    name: str
+    job: str
+    phone: str
     commune: str
     travel: territory.Travel
     zone: ZoneInfo
@@ -271,8 +272,8 @@ def _with_their_truth(cpts: Cpts, narrowed: tuple[str, list], now: dt.datetime) 
             f"WITH narrowed AS MATERIALIZED ({narrowed[0]}), "
             "truth(id, ends_at, is_window, kind, mode, professional_id, place_id, places_left) "
             f"AS MATERIALIZED ({truth.sql}) "
-            "SELECT n.slot_id, n.starts_at, t.ends_at, t.is_window, t.kind, t.mode, t.places_left, "
-            f"c.insee, c.name, {words} FROM narrowed n "
+            "SELECT n.slot_id, n.starts_at, CASE WHEN t.is_window THEN t.ends_at END, "
+            f"t.kind, t.mode, t.places_left, c.insee, c.name, {words} FROM narrowed n "
             "LEFT JOIN truth t ON t.id = n.slot_id "
             "LEFT JOIN directory_professional p ON p.id = t.professional_id "
             "LEFT JOIN directory_place l ON l.id = t.place_id "
@@ -288,23 +289,26 @@ def _lines(
 ) -> Iterator[FreeSlotLine]:
     """What is to take among these rows, still of the profession asked for and within reach."""
     instant = instant_reader()
-    people: dict[int, Professional] = {}
+    people: dict[int, tuple[str, str]] = {}
     zones: dict[str, ZoneInfo] = {}
-    for slot, starts_at, ends_at, is_window, kind, mode, left, insee, name, *words in rows:
+    for slot, starts_at, ends_at, kind, mode, left, insee, name, *words in rows:
         if words[PROFESSION] != profession or insee not in reached:
             continue
         if words[0] not in people:
-            people[words[0]] = Professional.from_db(connection.alias, WORDS, words)
+            someone = Professional.from_db(connection.alias, WORDS, words)
+            people[words[0]] = str(someone), someone.job
+        who, job = people[words[0]]
         zone = zone_of(insee)
         yield FreeSlotLine(
             slot_id=slot,
             starts_at=instant(starts_at),
-            ends_at=instant(ends_at),
-            is_window=bool(is_window),
+            ends_at=ends_at and instant(ends_at),
             kind=kind,
             mode=mode,
             places_left=left,
-            professional=people[words[0]],
+            name=who,
+            job=job,
+            phone=words[PHONE],
             commune=name,
             travel=reached[insee].travel,
             zone=zones.get(zone) or zones.setdefault(zone, ZoneInfo(zone)),

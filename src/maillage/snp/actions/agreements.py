@@ -23,7 +23,13 @@ from maillage.snp.actions.life import (
 )
 from maillage.snp.actions.notices import tell_agreement, tell_withdrawn
 from maillage.snp.enums import EventKind, ProposalState
-from maillage.snp.models import Agreement, AgreementHours, AgreementProfession, Proposal
+from maillage.snp.models import (
+    Agreement,
+    AgreementHours,
+    AgreementProfession,
+    CareRequest,
+    Proposal,
+)
 from maillage.snp.rules import can_set_desk
 from maillage.territory.models import Cpts
 
@@ -185,3 +191,13 @@ def _withdraw_waiting(agreement: Agreement, side: Cpts) -> None:
         back_to_new(care_request, alert=text, by=SYSTEM)
         tell(care_request, EventKind.WITHDRAWN, text, by=SYSTEM)
         bump_boards(care_request, proposal)
+
+
+def lender(care_request: CareRequest, agreement_id: int | None) -> Cpts | None:
+    """The neighbour that lends the slot, under an agreement."""
+    if agreement_id is None:
+        return None
+    agreement = Agreement.objects.select_related("proposed_by_cpts", "other_cpts").get(
+        pk=agreement_id
+    )
+    return agreement.partner_of(care_request.cpts_id)

@@ -11,6 +11,7 @@ from maillage.availability.models import Slot
 from maillage.kernel import journal
 from maillage.kernel.errors import DomainError, NotAllowed
 from maillage.kernel.permissions import Actor
+from maillage.snp.actions.agreements import lender
 from maillage.snp.actions.circles import HAND_OVER_NOW
 from maillage.snp.actions.life import (
     TooLate,
@@ -28,7 +29,6 @@ from maillage.snp.actions.orientation import (
     NOT_SHARED,
     answered_by,
     check_agreement,
-    lender,
     lock_both,
     mark_accepted,
     planned_start,

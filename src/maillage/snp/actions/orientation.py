@@ -14,6 +14,7 @@ from maillage.kernel import journal
 from maillage.kernel.errors import DomainError, NotAllowed
 from maillage.kernel.permissions import Actor
 from maillage.kernel.transitions import check_transition
+from maillage.snp.actions.agreements import lender
 from maillage.snp.actions.circles import keep_shortlist
 from maillage.snp.actions.life import (
     TooLate,
@@ -52,7 +53,6 @@ from maillage.snp.queries import (
 )
 from maillage.snp.queries.ladder import late_hours
 from maillage.snp.rules import answers_as_locum, can_answer
-from maillage.territory.models import Cpts
 
 NOT_SHARED = "Cette heure n'est pas partagée par l'accord entre les deux CPTS."
 CALL = "Ni mobile ni courriel connus pour {} : appelez."
@@ -107,16 +107,6 @@ def planned_start(slot: Slot) -> dt.datetime:
 def _late_text(proposal: Proposal) -> str:
     """A place after a deadline is said late when it is chosen."""
     return f" Après le délai de {proposal.late_hours} h." if proposal.late_hours else ""
-
-
-def lender(care_request: CareRequest, agreement_id: int | None) -> Cpts | None:
-    """The neighbour that lends the slot, under an agreement."""
-    if agreement_id is None:
-        return None
-    agreement = Agreement.objects.select_related("proposed_by_cpts", "other_cpts").get(
-        pk=agreement_id
-    )
-    return agreement.partner_of(care_request.cpts_id)
 
 
 def _new_proposal(

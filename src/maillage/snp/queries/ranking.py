@@ -253,9 +253,10 @@ def ranked_rows(
     told = sorted(near & set(range(len(order))))
     names = {order[at]: _card(people[order[at]]).name for at in told}
     routes = {i: travel.get(where[people[i]["pk"]]) for i in names}
+    wanted = [at for at in told if at in positions or at - 1 in positions]
     texts = ranking.sentences(
         ranking=result,
-        positions=(wanted := [at for at in told if at in positions or at - 1 in positions]),
+        positions=wanted,
         names=names,
         origin=now.astimezone(zone),
         known_travel={i for i, route in routes.items() if getattr(route, "known", "")},
@@ -264,31 +265,44 @@ def ranked_rows(
     rows = []
     for at in positions:
         i = order[at]
-        person, insee = people[i], where[people[i]["pk"]]
+        person = people[i]
         after = texts[at + 1].after if at + 1 in texts else ""
-        route = routes[i]
         rows.append(
             _card(
                 person,
                 commune=by_person[person["pk"]][0][9],
-                insee=insee,
+                insee=where[person["pk"]],
                 rank=at + 1,
-                travel_minutes=getattr(route, "minutes", None),
-                travel_text=route.text if route else "trajet inconnu",
-                travel_source=route.source if route and not route.same_commune else "",
+                **_trip(routes[i]),
                 load=int(result.load_30_days[i]),
                 reasons=texts[at].reasons,
                 after=texts[at].after,
                 runner_up=f"{names[order[at + 1]]} {after}" if after else "",
-                slots=tuple(
-                    _slot(
-                        s, now, late_hours(care_request.received_at, s[3 if s[4] else 2], settings)
-                    )
-                    for s in by_person[person["pk"]][:SHOWN_SLOTS]
-                ),
+                slots=_slots(by_person[person["pk"]], now, care_request, settings),
             )
         )
     return tuple(rows)
+
+
+def _trip(route: territory.Travel | None) -> dict:
+    if route is None:
+        return {"travel_text": "trajet inconnu"}
+    source = "" if route.same_commune else route.source
+    return {
+        "travel_minutes": route.minutes,
+        "travel_text": route.text,
+        "travel_source": source,
+    }
+
+
+def _slots(
+    slots: list[tuple], now: dt.datetime, care_request: CareRequest, settings: DeskSettings
+) -> tuple[OfferedSlot, ...]:
+    received_at = care_request.received_at
+    return tuple(
+        _slot(slot, now, late_hours(received_at, slot[3] if slot[4] else slot[2], settings))
+        for slot in slots[:SHOWN_SLOTS]
+    )
 
 
 def _slot(slot: tuple, now: dt.datetime, late: int) -> OfferedSlot:

@@ -3,6 +3,7 @@
 import math
 import time
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +16,7 @@ EVERYWHERE_KEPT_SECONDS = 600
 KM_IN_A_DEGREE = math.pi * travel.EARTH_RADIUS_KM / 180
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
+class Reached(NamedTuple):
     """A commune within reach: the trip to it, and its centre when known."""
 
     travel: Travel

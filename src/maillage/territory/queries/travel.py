@@ -5,9 +5,10 @@ import math
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from django.db.models import QuerySet
+from django.db import connection
 
 from maillage.compute import travel
 from maillage.territory.enums import Point
@@ -30,8 +31,7 @@ _trips: dict[str, tuple[float, set[str] | None, dict[str, _Known]]] = {}
 # One trip
 
 
-@dataclass(frozen=True, slots=True)
-class Travel:
+class Travel(NamedTuple):
     """A trip between two communes, town hall to town hall: a known time, else an estimate.
 
     `minutes` is None when a centre is unknown or there is no route, and 0 inside one commune: a
@@ -110,11 +110,21 @@ def travel_minutes(
 
 
 def known_from(start: str) -> dict[str, _Known]:
-    """Every known time from a commune, by destination, and its source."""
+    """Every known time from a commune, by destination, and its source.
+
+    Written by hand: most communes have none, and making the SQL cost more than running it.
+    """
     now = time.monotonic()
     until, asked, known = _trips.get(start, (0.0, set(), {}))
     if until <= now or asked is not None:
-        known = _read(TravelTime.objects.filter(origin=start))
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT t.destination_id, t.minutes, s.name, s.vintage FROM territory_traveltime t "
+                "JOIN territory_travelsource s ON s.id = t.source_id WHERE t.origin_id = %s "
+                "ORDER BY s.loaded_at, s.id",
+                [start],
+            )
+            known = _last_ones(cursor.fetchall())
         _keep(start, now + TRIPS_KEPT_SECONDS, None, known)
     return known
 
@@ -130,7 +140,9 @@ def _known_from(start: str, codes: list[str]) -> dict[str, _Known]:
     until, asked, known = _trips.get(start, (0.0, set(), {}))
     if until > now and (asked is None or wanted <= asked):
         return known
-    found = _read(TravelTime.objects.filter(origin=start, destination__in=wanted))
+    rows = TravelTime.objects.filter(origin=start, destination__in=wanted)
+    columns = ("destination_id", "minutes", "source__name", "source__vintage")
+    found = _last_ones(rows.order_by("source__loaded_at", "source_id").values_list(*columns))
     if until > now and asked is not None:
         # Another question about the same origin: both answers stay, until the first one ends.
         found, wanted = known | found, wanted | asked
@@ -140,15 +152,9 @@ def _known_from(start: str, codes: list[str]) -> dict[str, _Known]:
     return found
 
 
-def _read(rows: QuerySet[TravelTime]) -> dict[str, _Known]:
-    """The source loaded last wins."""
-    columns = ("destination_id", "minutes", "source__name", "source__vintage")
-    return {
-        code: (minutes, f"{name}, {vintage}")
-        for code, minutes, name, vintage in rows.order_by(
-            "source__loaded_at", "source_id"
-        ).values_list(*columns)
-    }
+def _last_ones(rows: Iterable[tuple[str, float | None, str, str]]) -> dict[str, _Known]:
+    """By destination: the source loaded last comes last, and wins."""
+    return {code: (minutes, f"{name}, {vintage}") for code, minutes, name, vintage in rows}
 
 
 def _keep(start: str, until: float, asked: set[str] | None, known: dict[str, _Known]) -> None:
