@@ -45,6 +45,7 @@ from maillage.availability.models import (
 from maillage.availability.queries.compiled import Asked, Compiled, instant_reader
 from maillage.directory.enums import CareKind
 from maillage.directory.models import Professional
+from maillage.kernel.words import clock, day
 from maillage.territory import queries as territory
 from maillage.territory.enums import zone_of
 from maillage.territory.models import Commune, Cpts, CptsCommune
@@ -127,8 +128,9 @@ class FreeSlotLine:
     """A slot a desk may take, as it is shown; and the way there."""
 
     slot_id: int
-    starts_at: dt.datetime
-    ends_at: dt.datetime | None  # of a window; a cut slot is taken for its start
+    starts_at: dt.datetime  # in its own zone
+    when: str
+    until: str  # of a window; a cut slot is taken for its start
     kind: str
     mode: str
     places_left: int
@@ -137,7 +139,6 @@ class FreeSlotLine:
     phone: str
     commune: str
     travel: territory.Travel
-    zone: ZoneInfo
 
     @property
     def kind_label(self) -> str:
@@ -291,6 +292,7 @@ def _lines(
     instant = instant_reader()
     people: dict[int, tuple[str, str]] = {}
     zones: dict[str, ZoneInfo] = {}
+    days: dict[tuple[str, dt.date], str] = {}
     for slot, starts_at, ends_at, kind, mode, left, insee, name, *words in rows:
         if words[PROFESSION] != profession or insee not in reached:
             continue
@@ -298,11 +300,15 @@ def _lines(
             someone = Professional.from_db(connection.alias, WORDS, words)
             people[words[0]] = str(someone), someone.job
         who, job = people[words[0]]
-        zone = zone_of(insee)
+        name_of_zone = zone_of(insee)
+        zone = zones.get(name_of_zone) or zones.setdefault(name_of_zone, ZoneInfo(name_of_zone))
+        local = instant(starts_at).astimezone(zone)
+        on = name_of_zone, local.date()
         yield FreeSlotLine(
             slot_id=slot,
-            starts_at=instant(starts_at),
-            ends_at=ends_at and instant(ends_at),
+            starts_at=local,
+            when=f"{days.get(on) or days.setdefault(on, day(local, zone))} {clock(local.time())}",
+            until=clock(instant(ends_at), zone) if ends_at else "",
             kind=kind,
             mode=mode,
             places_left=left,
@@ -311,5 +317,4 @@ def _lines(
             phone=words[PHONE],
             commune=name,
             travel=reached[insee].travel,
-            zone=zones.get(zone) or zones.setdefault(zone, ZoneInfo(zone)),
         )
