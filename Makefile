@@ -4,7 +4,7 @@ VAR ?= var
 export PORT VAR
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench format lock clean
+.PHONY: help run test trust check bench format lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -15,6 +15,9 @@ run: ## start the platform with the demo (PORT=8000, VAR=var, HOST=127.0.0.1)
 
 test: ## all tests: SQLite, PostgreSQL, Chromium (ENGINE=sqlite|postgres|browser for one)
 	@tools/test $(ARGS)
+
+trust: ## every promise of security at full size, written in docs/security/evidence.md
+	@tools/trust
 
 check: ## format, lint, types, import contracts, templates, migrations, deployment settings
 	@tools/setup dev

@@ -67,7 +67,11 @@ class Tour:
     def desk(self) -> Page:
         """A call is written down, then proposed."""
         page = self.open("Malo Standard")
-        page.wait_for_selector(".pro")
+        rows = page.locator("a.req", has_text="À traiter")
+        for address in [row.get_attribute("href") for row in rows.all()]:
+            page.goto(self.site + address)
+            if page.locator(".pro").count() > 2:
+                break
         shoot(page, "../img/board")
         page.get_by_role("link", name="Nouvelle", exact=True).click()
         page.wait_for_url(re.compile("nouvelle"))
@@ -122,11 +126,14 @@ class Tour:
 
     def desk_sheets(self) -> None:
         page = self.open("Malo Standard", SHEET)
-        for path in ("absences", "releve", "jour"):
-            self.go(page, f"snp/{path}/")
-            shoot(page, path)
+        self.go(page, "snp/absences/")
+        shoot(page, "absences")
+        self.go(page, "snp/releve/")
+        shoot(page, "releve")
+        self.go(page, "snp/jour/")
+        shoot(page, "jour")
         self.go(page, "creneaux/")
-        page.get_by_label("Commune").select_option(label="Montceau-les-Mines")
+        page.get_by_label("Autour de").select_option(label="Montceau-les-Mines")
         page.get_by_role("button", name="Chercher", exact=True).click()
         page.get_by_role("table").wait_for()
         shoot(page, "creneaux")
@@ -151,9 +158,14 @@ class Tour:
 
     def coordination_sheets(self) -> None:
         page = self.open("Nour Coordination", SHEET)
-        for path in ("cercles", "astreinte", "accords", "chiffres"):
-            self.go(page, f"snp/{path}/")
-            shoot(page, path)
+        self.go(page, "snp/cercles/")
+        shoot(page, "cercles")
+        self.go(page, "snp/astreinte/")
+        shoot(page, "astreinte")
+        self.go(page, "snp/accords/")
+        shoot(page, "accords")
+        self.go(page, "snp/chiffres/")
+        shoot(page, "chiffres")
 
     def data_protection(self) -> None:
         page = self.open("Thémis")
