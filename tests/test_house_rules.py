@@ -15,6 +15,7 @@ from maillage.home.management.commands.states import DRAWN
 from maillage.kernel.constraints import TenantForeignKey
 from maillage.kernel.models import AGREEMENT, NATIONAL, OF_CPTS, TECHNICAL, JournalLine
 from maillage.kernel.permissions import Permission
+from maillage.kernel.retention import undeclared
 
 ROOT = Path(__file__).parents[1]
 SRC = ROOT / "src" / "maillage"
@@ -166,6 +167,10 @@ def test_every_table_of_transitions_is_drawn():
 def test_every_table_declares_its_tenancy(model):
     assert getattr(model, "tenancy", None) in CLASSES
     assert model.__doc__ and not model.__doc__.startswith(f"{model.__name__}(")
+
+
+def test_every_table_says_how_long_its_rows_are_kept():
+    assert undeclared() == []
 
 
 def of_cpts():

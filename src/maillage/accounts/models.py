@@ -3,11 +3,13 @@ from typing import ClassVar
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, Value, When
+from django.db.models.functions import Cast, Coalesce, Concat
 
 from maillage.accounts.enums import Channel, NoticeState, Role, SeatState
 from maillage.kernel.models import NATIONAL, OF_CPTS, tenant_constraints
 from maillage.kernel.permissions import Permission
+from maillage.kernel.retention import Retention, RetentionClass
 from maillage.territory.models import Cpts
 
 
@@ -20,6 +22,22 @@ class User(AbstractBaseUser, PermissionsMixin):
     """A person who signs in. What they may do is in their seats; `is_staff` opens the technical admin."""
 
     tenancy: ClassVar[str] = NATIONAL
+    retention: ClassVar[Retention] = Retention(
+        kind=RetentionClass.SEAT,
+        ends=Case(When(is_staff=True, then=None), default=Coalesce("last_login", "date_joined")),
+        erases={
+            "given_name": "",
+            "family_name": "",
+            "email": Concat(
+                Value("efface-"),
+                Cast("pk", models.CharField()),
+                Value("@efface.invalid"),
+                output_field=models.EmailField(),
+            ),
+            "password": "!",
+            "is_active": False,
+        },
+    )
 
     email = models.EmailField("adresse électronique", unique=True)
     given_name = models.CharField("prénom", max_length=80, blank=True)
@@ -29,6 +47,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_demo = models.BooleanField("compte de démonstration", default=False)
     shortcuts = models.BooleanField("raccourcis clavier à une touche", default=True)
     date_joined = models.DateTimeField(auto_now_add=True)
+    erased_at = models.DateTimeField("effacé le", null=True, blank=True, editable=False)
 
     objects = UserManager()
 
@@ -65,6 +84,11 @@ class Seat(models.Model):
     """
 
     tenancy: ClassVar[str] = OF_CPTS
+    retention: ClassVar[Retention] = Retention(
+        kind=RetentionClass.SEAT,
+        ends=Case(When(state=SeatState.LEFT, then=F("left_on")), default=F("ends_on")),
+        holds=("user",),
+    )
 
     cpts = models.ForeignKey(Cpts, on_delete=models.PROTECT, related_name="seats")
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="seats")
@@ -73,6 +97,7 @@ class Seat(models.Model):
     starts_on = models.DateField("à partir du", null=True, blank=True)
     ends_on = models.DateField("jusqu'au", null=True, blank=True)
     invited_at = models.DateTimeField(auto_now_add=True)
+    left_on = models.DateField("parti le", null=True, blank=True)
 
     # The middleware must find a person's seats before any scope is open, so the manager is plain;
     # `visible_to` names the CPTS itself.
@@ -120,6 +145,11 @@ class Notice(models.Model):
     """
 
     tenancy: ClassVar[str] = OF_CPTS
+    retention: ClassVar[Retention] = Retention(
+        kind=RetentionClass.NOTICE,
+        ends=Case(When(state=NoticeState.FAILED, then=F("next_try_at")), default=F("sent_at")),
+        erases={"recipient": "", "subject": "", "body": "", "last_error": ""},
+    )
 
     # The sender works for every CPTS at once, outside a scope.
     cpts = models.ForeignKey(Cpts, null=True, on_delete=models.PROTECT, related_name="notices")
@@ -134,6 +164,7 @@ class Notice(models.Model):
     next_try_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, blank=True)
     last_error = models.CharField("dernière erreur", max_length=300, blank=True)
+    erased_at = models.DateTimeField("effacé le", null=True, blank=True, editable=False)
 
     objects = NoticeQuerySet.as_manager()
 

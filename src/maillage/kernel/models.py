@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from maillage.kernel.permissions import Actor, Permission
+from maillage.kernel.retention import Retention, RetentionClass, nobody
 
 NATIONAL = "national"  # one row for the country: communes, professionals, places, slots
 OF_CPTS = "cpts"  # belongs to one CPTS: never met outside its scope
@@ -22,6 +23,7 @@ class Instance(models.Model):
     """One row: what this database is. A demo database listens to this machine only and sends nothing."""
 
     tenancy: ClassVar[str] = TECHNICAL
+    retention: ClassVar[Retention] = nobody("ce qu'est la base")
 
     is_demo = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -37,6 +39,7 @@ class Beat(models.Model):
     """Last sign of life of a loop (clock, notices)."""
 
     tenancy: ClassVar[str] = TECHNICAL
+    retention: ClassVar[Retention] = nobody("signes de vie des boucles")
 
     name = models.CharField(max_length=20, primary_key=True)
     at = models.DateTimeField()
@@ -54,6 +57,7 @@ class Pulse(models.Model):
     """
 
     tenancy: ClassVar[str] = TECHNICAL
+    retention: ClassVar[Retention] = nobody("compteurs d'écran")
 
     cpts = models.OneToOneField(
         "territory.Cpts", primary_key=True, on_delete=models.CASCADE, related_name="+"
@@ -80,6 +84,9 @@ class JournalLine(models.Model):
     """
 
     tenancy: ClassVar[str] = OF_CPTS
+    retention: ClassVar[Retention] = Retention(
+        kind=RetentionClass.JOURNAL, ends="at", is_deleted=False
+    )
 
     class Kind(models.TextChoices):
         WRITE = "write", "acte"

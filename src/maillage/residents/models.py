@@ -7,6 +7,7 @@ from django_scopes import ScopedManager
 from maillage.directory.models import Professional
 from maillage.kernel.models import OF_CPTS, tenant_constraints
 from maillage.kernel.permissions import Permission
+from maillage.kernel.retention import Retention, RetentionClass
 from maillage.territory.models import Commune, Cpts
 
 
@@ -24,6 +25,22 @@ class Resident(models.Model):
     """
 
     tenancy: ClassVar[str] = OF_CPTS
+    retention: ClassVar[Retention] = Retention(
+        kind=RetentionClass.RESIDENT,
+        ends="created_at",
+        erases={
+            "family_name": "",
+            "given_name": "",
+            "birth_date": None,
+            "commune": None,
+            "phone": "",
+            "email": "",
+            "usual_doctor": None,
+            "phone_key": "",
+            "name_birth_key": "",
+            "name_commune_key": "",
+        },
+    )
 
     cpts = models.ForeignKey(Cpts, on_delete=models.PROTECT, related_name="residents")
     family_name = models.CharField("nom", max_length=80)
@@ -47,6 +64,7 @@ class Resident(models.Model):
     name_commune_key = models.CharField(max_length=200, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     version = models.PositiveIntegerField(default=1)
+    erased_at = models.DateTimeField("effacé le", null=True, blank=True, editable=False)
 
     objects = ScopedManager(
         cpts="cpts", _manager_class=models.Manager.from_queryset(ResidentQuerySet)
@@ -55,7 +73,10 @@ class Resident(models.Model):
     class Meta:
         constraints = [
             *tenant_constraints("resident"),
-            models.CheckConstraint(condition=~Q(family_name=""), name="resident_has_a_name"),
+            models.CheckConstraint(
+                condition=~Q(family_name="") | Q(erased_at__isnull=False),
+                name="resident_has_a_name",
+            ),
         ]
         indexes = [
             models.Index(fields=["cpts", "phone_key"], name="resident_phone"),
@@ -64,4 +85,4 @@ class Resident(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.given_name} {self.family_name}".strip()
+        return f"{self.given_name} {self.family_name}".strip() or "habitant effacé"

@@ -9,6 +9,7 @@ from django_scopes import ScopedManager
 
 from maillage.kernel.constraints import PostgresExclusion
 from maillage.kernel.models import NATIONAL, OF_CPTS, tenant_constraints
+from maillage.kernel.retention import Retention, nobody
 from maillage.territory.enums import EpciKind, OfferKind, TravelKind, zone_of
 
 
@@ -16,6 +17,7 @@ class Epci(models.Model):
     """An intercommunal body (établissement public de coopération intercommunale)."""
 
     tenancy: ClassVar[str] = NATIONAL
+    retention: ClassVar[Retention] = nobody("intercommunalités")
 
     siren = models.CharField(max_length=9, primary_key=True)
     name = models.CharField("nom", max_length=200)
@@ -46,6 +48,7 @@ class Commune(models.Model):
     """A commune, its arrondissements kept inside. INSEE code as text, geography of 1 January."""
 
     tenancy: ClassVar[str] = NATIONAL
+    retention: ClassVar[Retention] = nobody("communes de l'État")
 
     insee = models.CharField("code INSEE", max_length=5, primary_key=True)
     name = models.CharField("nom", max_length=120)
@@ -97,6 +100,7 @@ class CommunePopulation(models.Model):
     """Municipal population of one commune at one census, with its source."""
 
     tenancy: ClassVar[str] = NATIONAL
+    retention: ClassVar[Retention] = nobody("populations légales")
 
     commune = models.ForeignKey(Commune, on_delete=models.CASCADE, related_name="populations")
     year = models.PositiveSmallIntegerField("année")
@@ -123,6 +127,7 @@ class CommuneOutline(models.Model):
     """
 
     tenancy: ClassVar[str] = NATIONAL
+    retention: ClassVar[Retention] = nobody("contours de communes")
 
     commune = models.OneToOneField(
         Commune, primary_key=True, on_delete=models.CASCADE, related_name="outline"
@@ -139,6 +144,7 @@ class CommuneOffer(models.Model):
     """Count of professionals of one kind in one commune in one year (open data, dated)."""
 
     tenancy: ClassVar[str] = NATIONAL
+    retention: ClassVar[Retention] = nobody("offre de soins comptée par commune")
 
     commune = models.ForeignKey(Commune, on_delete=models.CASCADE, related_name="offers")
     year = models.PositiveSmallIntegerField("année")
@@ -164,6 +170,7 @@ class CommuneFormerCode(models.Model):
     """An INSEE code that is no longer one, and the commune that took it over."""
 
     tenancy: ClassVar[str] = NATIONAL
+    retention: ClassVar[Retention] = nobody("anciens codes de communes")
 
     code = models.CharField(max_length=5, primary_key=True)
     commune = models.ForeignKey(Commune, on_delete=models.CASCADE, related_name="former_codes")
@@ -176,6 +183,7 @@ class CommunePart(models.Model):
     """A named part of a commune shared between CPTSs, with its own population and its source."""
 
     tenancy: ClassVar[str] = NATIONAL
+    retention: ClassVar[Retention] = nobody("parties de communes")
 
     commune = models.ForeignKey(Commune, on_delete=models.CASCADE, related_name="parts")
     name = models.CharField("nom", max_length=120)
@@ -204,6 +212,7 @@ class TravelSource(models.Model):
     """
 
     tenancy: ClassVar[str] = NATIONAL
+    retention: ClassVar[Retention] = nobody("sources de temps de trajet")
 
     kind = models.CharField(max_length=6, choices=TravelKind.choices)
     name = models.CharField("nom", max_length=120)
@@ -232,6 +241,7 @@ class TravelTime(models.Model):
     """
 
     tenancy: ClassVar[str] = NATIONAL
+    retention: ClassVar[Retention] = nobody("temps de trajet entre communes")
 
     # Read by origin then destination, always: the unique constraint is the only index needed.
     origin = models.ForeignKey(
@@ -274,6 +284,7 @@ class Cpts(models.Model):
     """Communauté professionnelle territoriale de santé: the tenant."""
 
     tenancy: ClassVar[str] = NATIONAL
+    retention: ClassVar[Retention] = nobody("la CPTS elle-même")
 
     slug = models.SlugField(max_length=60, unique=True)
     name = models.CharField("nom", max_length=200)
@@ -305,6 +316,7 @@ class CptsCommune(models.Model):
     """
 
     tenancy: ClassVar[str] = NATIONAL
+    retention: ClassVar[Retention] = nobody("périmètre de la CPTS")
 
     cpts = models.ForeignKey(Cpts, on_delete=models.CASCADE, related_name="perimeter")
     commune = models.ForeignKey(Commune, on_delete=models.PROTECT, related_name="perimeters")
@@ -365,6 +377,7 @@ class CptsPopulation(models.Model):
     """A population recorded for a CPTS (figure, year, source), beside the sum of its communes."""
 
     tenancy: ClassVar[str] = OF_CPTS
+    retention: ClassVar[Retention] = nobody("population de la CPTS")
 
     cpts = models.ForeignKey(Cpts, on_delete=models.CASCADE, related_name="recorded_populations")
     population = models.PositiveIntegerField()

@@ -162,7 +162,9 @@ def _move(seat: Seat, state: str, *, by: Actor) -> Seat:
         f"« {SeatState(state).label} ».",
     )
     before, seat.state = seat.state, state
-    seat.save(update_fields=["state"])
+    if state == SeatState.LEFT:
+        seat.left_on = timezone.localdate()
+    seat.save(update_fields=["state", "left_on"])
     journal.record("seat.moved", seat, by=by, cpts=seat.cpts_id, before=before, after=state)
     return seat
 

@@ -8,6 +8,7 @@ from django.db.models.functions import Cast, Coalesce, Floor
 
 from maillage.availability.models.slots import Slot
 from maillage.kernel.models import NATIONAL
+from maillage.kernel.retention import Retention, RetentionClass
 
 # Cells of about 8 km by 8 km in mainland France, numbered row by row from the south-west.
 CELL_LATITUDE, CELL_LONGITUDE, CELLS_IN_A_ROW = 0.072, 0.1, 4096
@@ -35,6 +36,7 @@ class FreeSlot(models.Model):
     """
 
     tenancy: ClassVar[str] = NATIONAL
+    retention: ClassVar[Retention] = Retention(kind=RetentionClass.AVAILABILITY, part_of="slot")
 
     pk = models.CompositePrimaryKey("slot_id", "shelf")
     slot = models.ForeignKey(

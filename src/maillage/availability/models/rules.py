@@ -6,6 +6,7 @@ from django.contrib.postgres.fields import RangeOperators
 from django.contrib.postgres.fields.ranges import DateRangeField, IntegerRangeField
 from django.db import models
 from django.db.models import F, Func, Q
+from django.db.models.functions import Coalesce
 
 from maillage.availability.enums import (
     CAPACITY_MAX,
@@ -21,6 +22,7 @@ from maillage.directory.enums import CareKind
 from maillage.directory.models import Place, Professional
 from maillage.kernel.constraints import PostgresExclusion
 from maillage.kernel.models import NATIONAL
+from maillage.kernel.retention import Retention, RetentionClass
 
 
 class Offer(models.Model):
@@ -58,6 +60,7 @@ class WeeklyPeriod(Offer):
     """A weekly opening in wall-clock minutes of the place's zone, between two dates (included)."""
 
     tenancy: ClassVar[str] = NATIONAL
+    retention: ClassVar[Retention] = Retention(kind=RetentionClass.AVAILABILITY, ends="until_on")
 
     professional = models.ForeignKey(Professional, on_delete=models.CASCADE, related_name="periods")
     weekday = models.PositiveSmallIntegerField("jour", choices=Weekday.choices)
@@ -127,6 +130,7 @@ class Opening(Offer):
     """A one-off opening: cut in slots of `slot_minutes`, or one window when it is empty."""
 
     tenancy: ClassVar[str] = NATIONAL
+    retention: ClassVar[Retention] = Retention(kind=RetentionClass.AVAILABILITY, ends="ends_at")
 
     professional = models.ForeignKey(
         Professional, on_delete=models.CASCADE, related_name="openings"
@@ -168,6 +172,9 @@ class Absence(models.Model):
     """A professional is away between two instants: nothing is offered, what was booked is told."""
 
     tenancy: ClassVar[str] = NATIONAL
+    retention: ClassVar[Retention] = Retention(
+        kind=RetentionClass.AVAILABILITY, ends=Coalesce("ended_at", "ends_at")
+    )
 
     professional = models.ForeignKey(
         Professional, on_delete=models.CASCADE, related_name="absences"

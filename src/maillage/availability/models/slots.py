@@ -20,6 +20,7 @@ from maillage.availability.models.visibility import (
 )
 from maillage.directory.models import Place, Professional
 from maillage.kernel.models import NATIONAL, tenant_constraints
+from maillage.kernel.retention import Retention, RetentionClass
 from maillage.territory.models import Cpts
 
 
@@ -89,6 +90,7 @@ class Slot(Offer):
     """
 
     tenancy: ClassVar[str] = NATIONAL
+    retention: ClassVar[Retention] = Retention(kind=RetentionClass.AVAILABILITY, ends="ends_at")
 
     # Copied from the rule, which the database holds to both: checked again for each of millions of
     # rows, they were half the time of a refresh.
@@ -173,6 +175,9 @@ class Booking(models.Model):
     """
 
     tenancy: ClassVar[str] = NATIONAL
+    retention: ClassVar[Retention] = Retention(
+        kind=RetentionClass.AVAILABILITY, ends="slot__ends_at"
+    )
 
     slot = models.ForeignKey(Slot, on_delete=models.PROTECT, related_name="bookings")
     place_number = models.PositiveSmallIntegerField("n° de place")

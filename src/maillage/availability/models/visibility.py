@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from maillage.directory.models import Delegation, Professional, ProfessionalAccount
 from maillage.kernel.models import NATIONAL
+from maillage.kernel.retention import Retention, RetentionClass
 from maillage.territory.models import Cpts
 
 
@@ -33,6 +34,9 @@ class UsualVisibility(models.Model):
     """The set of audiences a professional chose for what they open. No row: nothing is visible."""
 
     tenancy: ClassVar[str] = NATIONAL
+    retention: ClassVar[Retention] = Retention(
+        kind=RetentionClass.DIRECTORY, part_of="professional"
+    )
 
     professional = models.OneToOneField(
         Professional, primary_key=True, on_delete=models.CASCADE, related_name="usual_visibility"
@@ -52,6 +56,9 @@ class CptsVisibility(models.Model):
     """What a professional gives to one CPTS: its SNP desk, its members. Withdrawn at once."""
 
     tenancy: ClassVar[str] = NATIONAL
+    retention: ClassVar[Retention] = Retention(
+        kind=RetentionClass.DIRECTORY, part_of="professional"
+    )
 
     professional = models.ForeignKey(
         Professional, on_delete=models.CASCADE, related_name="cpts_visibilities"
@@ -85,6 +92,9 @@ class AskingPreferences(models.Model):
     """
 
     tenancy: ClassVar[str] = NATIONAL
+    retention: ClassVar[Retention] = Retention(
+        kind=RetentionClass.DIRECTORY, part_of="professional"
+    )
 
     professional = models.OneToOneField(
         Professional, primary_key=True, on_delete=models.CASCADE, related_name="asking_preferences"

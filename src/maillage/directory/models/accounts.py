@@ -5,11 +5,13 @@ from django.contrib.postgres.fields import RangeOperators
 from django.contrib.postgres.fields.ranges import DateRangeField
 from django.db import models
 from django.db.models import F, Func, Q, Value
+from django.db.models.functions import Coalesce, TruncDate
 
 from maillage.directory.enums import LinkMethod
 from maillage.directory.models.professionals import Professional
 from maillage.kernel.constraints import PostgresExclusion
 from maillage.kernel.models import NATIONAL
+from maillage.kernel.retention import Retention, RetentionClass
 
 
 class ProfessionalAccount(models.Model):
@@ -19,6 +21,9 @@ class ProfessionalAccount(models.Model):
     """
 
     tenancy: ClassVar[str] = NATIONAL
+    retention: ClassVar[Retention] = Retention(
+        kind=RetentionClass.SEAT, ends="ended_on", holds=("user",)
+    )
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="professional_accounts"
@@ -77,6 +82,11 @@ class Delegation(models.Model):
     """
 
     tenancy: ClassVar[str] = NATIONAL
+    retention: ClassVar[Retention] = Retention(
+        kind=RetentionClass.SEAT,
+        ends=Coalesce(TruncDate("ended_at"), "until_on"),
+        holds=("secretary",),
+    )
 
     professional = models.ForeignKey(
         Professional, on_delete=models.CASCADE, related_name="delegations"
@@ -135,6 +145,9 @@ class Locum(models.Model):
     """
 
     tenancy: ClassVar[str] = NATIONAL
+    retention: ClassVar[Retention] = Retention(
+        kind=RetentionClass.AVAILABILITY, ends=Coalesce("ended_on", "until_on")
+    )
 
     locum = models.ForeignKey(
         Professional,

@@ -8,6 +8,7 @@ from maillage.directory.enums import AGE_MAX, Language, Profession, Speciality
 from maillage.kernel.identifiers import is_rpps
 from maillage.kernel.models import NATIONAL, OF_CPTS, tenant_constraints
 from maillage.kernel.permissions import Permission
+from maillage.kernel.retention import Retention, RetentionClass
 from maillage.territory.models import Commune, Cpts
 
 
@@ -31,6 +32,11 @@ class Professional(models.Model):
     """A health professional: one national record, in zero, one or several CPTSs."""
 
     tenancy: ClassVar[str] = NATIONAL
+    retention: ClassVar[Retention] = Retention(
+        kind=RetentionClass.DIRECTORY,
+        reason="tant que le répertoire national publie la personne",
+        is_deleted=False,
+    )
 
     rpps = models.CharField("n° RPPS", max_length=11, unique=True)
     given_name = models.CharField("prénom", max_length=80)
@@ -92,6 +98,9 @@ class ProfessionalLanguage(models.Model):
     """A language spoken besides French."""
 
     tenancy: ClassVar[str] = NATIONAL
+    retention: ClassVar[Retention] = Retention(
+        kind=RetentionClass.DIRECTORY, part_of="professional"
+    )
 
     professional = models.ForeignKey(
         Professional, on_delete=models.CASCADE, related_name="languages"
@@ -116,6 +125,9 @@ class Place(models.Model):
     """A place where a professional practises, in a commune."""
 
     tenancy: ClassVar[str] = NATIONAL
+    retention: ClassVar[Retention] = Retention(
+        kind=RetentionClass.DIRECTORY, part_of="professional"
+    )
 
     professional = models.ForeignKey(Professional, on_delete=models.CASCADE, related_name="places")
     commune = models.ForeignKey(Commune, on_delete=models.PROTECT, related_name="places")
@@ -155,6 +167,7 @@ class CptsProfessional(models.Model):
     """What one CPTS knows of a professional: since when, and its own note. Never a neighbour's."""
 
     tenancy: ClassVar[str] = OF_CPTS
+    retention: ClassVar[Retention] = Retention(kind=RetentionClass.DIRECTORY, ends="left_on")
 
     cpts = models.ForeignKey(Cpts, on_delete=models.PROTECT, related_name="professional_records")
     professional = models.ForeignKey(

@@ -7,12 +7,16 @@ from django.db.models import Q
 
 from maillage.directory.models.professionals import Professional
 from maillage.kernel.models import NATIONAL
+from maillage.kernel.retention import Retention, RetentionClass, nobody
 
 
 class ProfessionalWord(models.Model):
     """A word a professional is found by: of the name, folded, or a telephone number."""
 
     tenancy: ClassVar[str] = NATIONAL
+    retention: ClassVar[Retention] = Retention(
+        kind=RetentionClass.DIRECTORY, part_of="professional"
+    )
 
     professional = models.ForeignKey(Professional, on_delete=models.CASCADE, related_name="words")
     word = models.CharField("mot", max_length=80)
@@ -36,6 +40,7 @@ class WordKey(models.Model):
     """
 
     tenancy: ClassVar[str] = NATIONAL
+    retention: ClassVar[Retention] = nobody("mots de l'annuaire, sans lien avec une personne")
 
     key = models.CharField("clé", max_length=81)
     word = models.CharField("mot", max_length=80)

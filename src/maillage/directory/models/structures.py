@@ -9,6 +9,7 @@ from maillage.kernel.constraints import TenantForeignKey
 from maillage.kernel.identifiers import is_finess_key_right
 from maillage.kernel.models import NATIONAL, OF_CPTS, tenant_constraints
 from maillage.kernel.permissions import Permission
+from maillage.kernel.retention import Retention, RetentionClass, nobody
 from maillage.territory.models import Commune, Cpts
 
 FINESS = r"^[0-9][0-9AB][0-9]{7}$"
@@ -18,6 +19,7 @@ class StructureKind(models.Model):
     """A category of establishment: code and words of the FINESS nomenclature, as loaded."""
 
     tenancy: ClassVar[str] = NATIONAL
+    retention: ClassVar[Retention] = nobody("catégories d'établissements")
 
     code = models.CharField(max_length=4, primary_key=True)
     label = models.CharField("catégorie", max_length=120)
@@ -47,6 +49,7 @@ class Structure(models.Model):
     """
 
     tenancy: ClassVar[str] = NATIONAL
+    retention: ClassVar[Retention] = nobody("établissements du répertoire FINESS")
 
     finess = models.CharField("n° FINESS", max_length=9, primary_key=True)
     legal_finess = models.CharField("n° FINESS de l'entité juridique", max_length=9, blank=True)
@@ -106,6 +109,7 @@ class CptsStructure(models.Model):
     """A structure in the list of one CPTS: from a day to another (excluded), and its own note."""
 
     tenancy: ClassVar[str] = OF_CPTS
+    retention: ClassVar[Retention] = nobody("établissements connus de la CPTS")
 
     cpts = models.ForeignKey(Cpts, on_delete=models.PROTECT, related_name="structure_records")
     structure = models.ForeignKey(Structure, on_delete=models.PROTECT, related_name="cpts_records")
@@ -152,6 +156,7 @@ class StructureContact(models.Model):
     """
 
     tenancy: ClassVar[str] = OF_CPTS
+    retention: ClassVar[Retention] = Retention(kind=RetentionClass.DIRECTORY, ends="until_on")
 
     cpts = models.ForeignKey(Cpts, on_delete=models.PROTECT, related_name="structure_contacts")
     record = models.ForeignKey(CptsStructure, on_delete=models.PROTECT, related_name="contacts")
@@ -189,6 +194,7 @@ class StructureMember(models.Model):
     """Somebody with a seat in the CPTS works for this structure, from a day to another (excluded)."""
 
     tenancy: ClassVar[str] = OF_CPTS
+    retention: ClassVar[Retention] = Retention(kind=RetentionClass.DIRECTORY, ends="until_on")
 
     cpts = models.ForeignKey(Cpts, on_delete=models.PROTECT, related_name="structure_members")
     record = models.ForeignKey(CptsStructure, on_delete=models.PROTECT, related_name="members")

@@ -3,12 +3,14 @@
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models.expressions import Combinable
 from django_scopes import ScopedManager
 
 from maillage.accounts.models import Seat
 from maillage.kernel.constraints import TenantForeignKey
 from maillage.kernel.models import OF_CPTS, tenant_constraints
+from maillage.kernel.retention import Retention, RetentionClass, nobody
 from maillage.snp.enums import HOLIDAY, HoursKind
 from maillage.territory.models import Cpts
 
@@ -36,6 +38,8 @@ class DatedQuerySet(models.QuerySet):
 
 class DeskSettings(OfCpts):
     """How the desk works from a moment on. A change is a new row; the past stays readable."""
+
+    retention: ClassVar[Retention] = nobody("réglages de la régulation")
 
     valid_from = models.DateTimeField("à partir du")
     set_by = models.ForeignKey(Seat, null=True, on_delete=models.PROTECT, related_name="+")
@@ -137,6 +141,8 @@ class DeskHours(OfCpts):
     """Hours of a weekday (7: a public holiday), in wall-clock minutes of the CPTS's zone: the desk
     open, or the permanence des soins (PDSA)."""
 
+    retention: ClassVar[Retention] = nobody("horaires de la régulation")
+
     settings = models.ForeignKey(DeskSettings, on_delete=models.CASCADE, related_name="hours")
     kind = models.CharField(max_length=4, choices=HoursKind.choices, default=HoursKind.DESK)
     weekday = models.PositiveSmallIntegerField("jour")
@@ -166,8 +172,20 @@ class DeskHours(OfCpts):
         return f"{self.weekday} {self.opens_minute}-{self.closes_minute}"
 
 
+def _replaced_at() -> Combinable:
+    """When the next list of the same CPTS came into force; NULL while none did."""
+    later = RedFlagList._base_manager.filter(
+        cpts=OuterRef("cpts"), valid_from__gt=OuterRef("valid_from")
+    )
+    return Subquery(later.order_by("valid_from").values("valid_from")[:1])
+
+
 class RedFlagList(OfCpts):
     """The list of signs that stop everything, validated by a named doctor of the CPTS from a date on."""
+
+    retention: ClassVar[Retention] = Retention(
+        kind=RetentionClass.DECISION, ends=lambda: _replaced_at()
+    )
 
     valid_from = models.DateTimeField("à partir du")
     validated_by = models.CharField("validée par", max_length=120)
@@ -193,6 +211,8 @@ class RedFlagList(OfCpts):
 
 class RedFlag(OfCpts):
     """One sign of a list."""
+
+    retention: ClassVar[Retention] = Retention(kind=RetentionClass.DECISION, part_of="flag_list")
 
     flag_list = models.ForeignKey(RedFlagList, on_delete=models.CASCADE, related_name="flags")
     position = models.PositiveSmallIntegerField("ordre")

@@ -1,5 +1,7 @@
 """What follows a request: tries at telling the patient, the hand-over, the history."""
 
+from typing import ClassVar
+
 from django.db import models
 from django.db.models import Q
 
@@ -7,6 +9,7 @@ from maillage.accounts.models import Seat
 from maillage.directory.models import Professional
 from maillage.kernel.constraints import TenantForeignKey
 from maillage.kernel.models import tenant_constraints
+from maillage.kernel.retention import Retention, RetentionClass
 from maillage.snp.enums import (
     CallResult,
     CallTo,
@@ -22,6 +25,10 @@ from maillage.snp.models.request import CareRequest
 
 class InformAttempt(OfCpts):
     """One try at telling the patient: by whom, how, and what came of it. Never changed."""
+
+    retention: ClassVar[Retention] = Retention(
+        kind=RetentionClass.CARE_REQUEST, part_of="care_request"
+    )
 
     care_request = models.ForeignKey(
         CareRequest, on_delete=models.PROTECT, related_name="inform_attempts"
@@ -54,6 +61,10 @@ class InformAttempt(OfCpts):
 class HandOver(OfCpts):
     """A request given to the 15: the sign if there was one, and who took it over there, when."""
 
+    retention: ClassVar[Retention] = Retention(
+        kind=RetentionClass.CARE_REQUEST, part_of="care_request", erases={"taken_over_by": ""}
+    )
+
     care_request = models.OneToOneField(
         CareRequest, on_delete=models.PROTECT, related_name="hand_over"
     )
@@ -80,7 +91,8 @@ class HandOver(OfCpts):
             models.CheckConstraint(
                 condition=Q(confirmed_at=None, confirmed_by=None, taken_over_by="")
                 | (
-                    Q(confirmed_at__isnull=False, confirmed_by__isnull=False) & ~Q(taken_over_by="")
+                    # Who took it over is emptied with the request, in its time.
+                    Q(confirmed_at__isnull=False, confirmed_by__isnull=False)
                 ),
                 name="hand_over_confirmed_all_or_nothing",
             ),
@@ -92,6 +104,10 @@ class HandOver(OfCpts):
 
 class CareRequestEvent(OfCpts):
     """One line of the history shown on screen, with its author. Never changed."""
+
+    retention: ClassVar[Retention] = Retention(
+        kind=RetentionClass.CARE_REQUEST, part_of="care_request", erases={"text": ""}
+    )
 
     care_request = models.ForeignKey(CareRequest, on_delete=models.PROTECT, related_name="events")
     at = models.DateTimeField("à")
@@ -124,6 +140,10 @@ class CareRequestEvent(OfCpts):
 
 class Call(OfCpts):
     """One call made by the desk about a request: to whom, and what came of it. Never changed."""
+
+    retention: ClassVar[Retention] = Retention(
+        kind=RetentionClass.CARE_REQUEST, part_of="care_request"
+    )
 
     care_request = models.ForeignKey(CareRequest, on_delete=models.PROTECT, related_name="calls")
     at = models.DateTimeField("à")
@@ -162,6 +182,10 @@ class Shortlist(OfCpts):
 
     `people` lists [professional id, rank from 1 or 0, sentence number in `sentences` or -1].
     """
+
+    retention: ClassVar[Retention] = Retention(
+        kind=RetentionClass.CARE_REQUEST, part_of="care_request"
+    )
 
     care_request = models.ForeignKey(
         CareRequest, on_delete=models.PROTECT, related_name="shortlists"

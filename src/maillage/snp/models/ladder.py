@@ -13,6 +13,7 @@ from maillage.directory.models import Professional
 from maillage.kernel.constraints import PostgresExclusion, TenantForeignKey
 from maillage.kernel.models import AGREEMENT, NATIONAL, tenant_constraints
 from maillage.kernel.permissions import Permission
+from maillage.kernel.retention import Retention, RetentionClass, nobody
 from maillage.snp.models.desk import OfCpts, scoped
 from maillage.territory.models import Cpts
 
@@ -34,6 +35,8 @@ class RingQuerySet(models.QuerySet):
 class Ring(OfCpts):
     """A group of professionals of one profession, asked before the whole CPTS when a request
     names it."""
+
+    retention: ClassVar[Retention] = nobody("cercles de professionnels, par leur nom")
 
     name = models.CharField("nom", max_length=80)
     profession = models.CharField("profession", max_length=2, choices=Profession.choices)
@@ -87,6 +90,8 @@ class RingMemberQuerySet(models.QuerySet):
 class RingMember(OfCpts):
     """A professional in a ring, between two days (both included)."""
 
+    retention: ClassVar[Retention] = Retention(kind=RetentionClass.DIRECTORY, ends="until_on")
+
     ring = models.ForeignKey(Ring, on_delete=models.PROTECT, related_name="members")
     professional = models.ForeignKey(Professional, on_delete=models.PROTECT, related_name="+")
     from_on = models.DateField("depuis le")
@@ -128,6 +133,8 @@ class OnCallQuerySet(models.QuerySet):
 class OnCall(OfCpts):
     """Who answers for the desk's requests between two instants: the roster outside desk hours, and
     the person reached when no circle answered."""
+
+    retention: ClassVar[Retention] = Retention(kind=RetentionClass.AVAILABILITY, ends="ends_at")
 
     seat = models.ForeignKey(Seat, on_delete=models.PROTECT, related_name="+")
     starts_at = models.DateTimeField("du")
@@ -171,6 +178,8 @@ class OnCall(OfCpts):
 class ShiftHandOver(OfCpts):
     """One person of the desk gave their open requests to another. Never changed."""
 
+    retention: ClassVar[Retention] = Retention(kind=RetentionClass.AVAILABILITY, ends="at")
+
     at = models.DateTimeField("à")
     from_seat = models.ForeignKey(Seat, on_delete=models.PROTECT, related_name="+")
     to_seat = models.ForeignKey(Seat, on_delete=models.PROTECT, related_name="+")
@@ -197,6 +206,8 @@ class ShiftHandOver(OfCpts):
 
 class DeskClosing(OfCpts):
     """The desk closed: how many requests were open and who answers for them. Never changed."""
+
+    retention: ClassVar[Retention] = Retention(kind=RetentionClass.AVAILABILITY, ends="at")
 
     at = models.DateTimeField("à")
     by_seat = models.ForeignKey(Seat, null=True, on_delete=models.PROTECT, related_name="+")
@@ -255,6 +266,7 @@ class Agreement(models.Model):
     """
 
     tenancy: ClassVar[str] = AGREEMENT
+    retention: ClassVar[Retention] = nobody("accords entre CPTS")
 
     proposed_by_cpts = models.ForeignKey(Cpts, on_delete=models.PROTECT, related_name="+")
     other_cpts = models.ForeignKey(Cpts, on_delete=models.PROTECT, related_name="+")
@@ -316,6 +328,7 @@ class AgreementProfession(models.Model):
     """One profession an agreement covers."""
 
     tenancy: ClassVar[str] = AGREEMENT
+    retention: ClassVar[Retention] = nobody("accords entre CPTS")
 
     agreement = models.ForeignKey(Agreement, on_delete=models.CASCADE, related_name="professions")
     profession = models.CharField(max_length=2, choices=Profession.choices)
@@ -339,6 +352,7 @@ class AgreementHours(models.Model):
     """Hours of a weekday in which the slots of an agreement are shared, wall clock of the proposer."""
 
     tenancy: ClassVar[str] = AGREEMENT
+    retention: ClassVar[Retention] = nobody("accords entre CPTS")
 
     agreement = models.ForeignKey(Agreement, on_delete=models.CASCADE, related_name="hours")
     weekday = models.PositiveSmallIntegerField("jour")
@@ -365,6 +379,7 @@ class SnpFee(models.Model):
     """The national rule of the SNP fee (majoration) from a day on: amount, ceiling, delay. Dated data."""
 
     tenancy: ClassVar[str] = NATIONAL
+    retention: ClassVar[Retention] = nobody("règle nationale de la majoration")
 
     valid_from = models.DateField("à partir du", unique=True)
     amount_euros = models.DecimalField("montant (€)", max_digits=6, decimal_places=2, null=True)

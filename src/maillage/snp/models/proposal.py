@@ -1,5 +1,7 @@
 """The places offered to a request, and who may answer them."""
 
+from typing import ClassVar
+
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
@@ -10,6 +12,7 @@ from maillage.directory.models import Locum, Professional, ProfessionalAccount
 from maillage.kernel.constraints import TenantForeignKey
 from maillage.kernel.models import tenant_constraints
 from maillage.kernel.permissions import Permission
+from maillage.kernel.retention import Retention, RetentionClass
 from maillage.snp.enums import AppointmentOutcome, Circle, ProposalState, RefusalReason
 from maillage.snp.models.desk import OfCpts, scoped
 from maillage.snp.models.ladder import Agreement
@@ -57,6 +60,12 @@ class Proposal(OfCpts):
     `explanation` keeps, line by line, the reasons shown when it was chosen; `runner_up` why the next
     came after.
     """
+
+    retention: ClassVar[Retention] = Retention(
+        kind=RetentionClass.CARE_REQUEST,
+        part_of="care_request",
+        erases={"explanation": "", "runner_up": ""},
+    )
 
     care_request = models.ForeignKey(
         "snp.CareRequest", on_delete=models.PROTECT, related_name="proposals"

@@ -1,5 +1,7 @@
 """A request, and the numbers it is told by."""
 
+from typing import ClassVar
+
 from django.db import models
 from django.db.models import F, Q
 
@@ -9,6 +11,7 @@ from maillage.directory.models import Professional
 from maillage.kernel.constraints import TenantForeignKey
 from maillage.kernel.models import tenant_constraints
 from maillage.kernel.permissions import Permission
+from maillage.kernel.retention import Retention, RetentionClass, nobody
 from maillage.residents.models import Resident
 from maillage.snp.enums import (
     OPEN,
@@ -46,6 +49,21 @@ class CareRequestQuerySet(models.QuerySet):
 
 class CareRequest(OfCpts):
     """A need for care that cannot wait, reported to the desk of a CPTS."""
+
+    retention: ClassVar[Retention] = Retention(
+        kind=RetentionClass.CARE_REQUEST,
+        ends="closed_at",
+        holds=("resident",),
+        erases={
+            "phone": "",
+            "caller_name": "",
+            "note": "",
+            "to_tell": "",
+            "alert": "",
+            "usual_doctor": None,
+        },
+        counted_by=("profession", "channel", "status"),
+    )
 
     Status = CareRequestStatus
 
@@ -146,6 +164,7 @@ class CareRequest(OfCpts):
     alert = models.CharField("alerte", max_length=200, blank=True)
     cancelled_by = models.CharField(max_length=12, choices=CancelledBy.choices, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
+    erased_at = models.DateTimeField("effacée le", null=True, blank=True, editable=False)
     version = models.PositiveIntegerField(default=1)
 
     objects = scoped(CareRequestQuerySet)
@@ -276,6 +295,8 @@ class CareRequest(OfCpts):
 
 class CareRequestNumber(OfCpts):
     """The next request number of a CPTS, under a lock: holes allowed, doubles not."""
+
+    retention: ClassVar[Retention] = nobody("compteur de numéros")
 
     next_number = models.PositiveIntegerField(default=1)
 
