@@ -36,7 +36,7 @@ def seen(cpts, pk, *, kept):
     board = queries.board_of(cpts, selected=pk, kept=kept)
     matching = board.matching
     return {
-        "version": board.version,
+        "version": board.moment.version,
         "rows": board.rows,
         "counts": board.counts,
         "ranked": matching and matching.ranked,

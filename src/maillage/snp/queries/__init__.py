@@ -30,7 +30,7 @@ from maillage.snp.queries.fees import FeeWeek, fee_in_force, fees, near_ceiling,
 from maillage.snp.queries.hours import desk_is_open, is_pdsa
 from maillage.snp.queries.ladder import standby
 from maillage.snp.queries.pool import is_shared_at, slots_to_choose, wanted_kinds
-from maillage.snp.queries.queue import Queue
+from maillage.snp.queries.queue import Moment, Queue
 from maillage.snp.queries.ranking import (
     Candidate,
     Kept,
@@ -106,6 +106,7 @@ __all__ = [
     "history",
     "matching_for",
     "proposal_link",
+    "Moment",
     "Queue",
     "glance",
     "proposal_token",

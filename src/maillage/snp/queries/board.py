@@ -18,6 +18,7 @@ from maillage.snp.queries.desk import forget_settings, settings_of
 from maillage.snp.queries.ladder import SEARCHING, circles_open
 from maillage.snp.queries.queue import (
     LIVE,
+    Moment,
     Queue,
     Row,
     forget_queues,
@@ -63,9 +64,9 @@ class Board:
         return self.queue.counts
 
     @property
-    def version(self) -> int:
-        """The pulse it was read at."""
-        return self.queue.settings.version
+    def moment(self) -> Moment:
+        """What a page that shows it asks the rest since."""
+        return self.queue.moment
 
     @property
     def residents(self) -> set[int]:

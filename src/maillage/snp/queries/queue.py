@@ -3,11 +3,12 @@
 import datetime as dt
 import threading
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.db.models import Case, Exists, IntegerField, OuterRef, Q, Value, When
 
 from maillage.availability.models import Booking
+from maillage.kernel import pulse
 from maillage.snp.enums import (
     AWAY,
     OPEN,
@@ -64,9 +65,32 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """What is shown holds every act up to `version` of the pulse, and what waiting had changed at
+    `ms` of the clock."""
+
+    version: int
+    ms: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.version}.{self.ms}"
+
+    @classmethod
+    def read(cls, text: str) -> "Moment | None":
+        version, _, ms = text.partition(".")
+        try:
+            return cls(int(version), int(ms or 0))
+        except ValueError:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
 class Queue:
-    """Read at one version of the pulse, that of `settings`. `proposals` and `versions` are by
-    request; `drawn`: what the page made of the rows, by what the drawing depends on besides."""
+    """Read at one version of the pulse, that of `settings`. `proposals`, `versions` and `moved` are
+    by request; `drawn`: what the page made of the rows, by what the drawing depends on besides.
+
+    `moved`: a page that shows what was true then, or later, has the row as it is. `followed`: since
+    when that is known."""
 
     rows: list[Row]
     counts: list[tuple[str, int, str]]
@@ -75,6 +99,31 @@ class Queue:
     settings: DeskSettings
     at: dt.datetime
     drawn: dict[tuple, str] = field(default_factory=dict)
+    moved: dict[int, Moment] = field(default_factory=dict)
+    followed: Moment | None = None
+
+    @property
+    def moment(self) -> Moment:
+        return Moment(self.settings.version, _ms(self.at))
+
+    def moved_since(self, shown: Moment) -> list[Row] | None:
+        """The rows that a page of that moment, drawn by whatever worker, may show otherwise; None
+        when that is not known."""
+        first = self.followed
+        if first is None or not first.version <= shown.version <= self.settings.version:
+            return None
+        if shown.ms < first.ms:
+            return None
+        moved = self.moved
+        return [
+            row
+            for row in self.rows
+            if moved[row.id].version > shown.version or moved[row.id].ms > shown.ms
+        ]
+
+
+def _ms(moment: dt.datetime) -> int:
+    return int(moment.timestamp() * 1000)
 
 
 def on_board(cpts: Cpts):
@@ -242,6 +291,28 @@ def _queue(cpts: Cpts, before: Queue | None, settings: DeskSettings, now: dt.dat
     )
 
 
+def _followed(cpts: Cpts, queue: Queue, before: Queue | None) -> Queue:
+    """Says of each row when it moved, `before` having been read by this worker too.
+
+    The pulse is read again, now that the rows are: a row may hold an act newer than the version its
+    queue was read at, which a page drawn by another worker may not show yet. (A change of the
+    directory draws the whole board again: what it did to a row and undid need not be told.)
+    """
+    is_whole = before is None or before.at != queue.at
+    moment = Moment(pulse.version(cpts.pk), _ms(queue.at) if is_whole else 0)
+    if before is None:
+        return replace(queue, moved=dict.fromkeys(queue.versions, moment), followed=moment)
+    rows, moved = {row.id: row for row in before.rows}, {}
+    for row in queue.rows:
+        was = rows.get(row.id)
+        is_same = was is row or was == row
+        if is_same and before.versions[row.id] == queue.versions[row.id]:
+            moved[row.id] = before.moved[row.id]
+        else:
+            moved[row.id] = moment
+    return replace(queue, moved=moved, followed=before.followed)
+
+
 _queues: dict[int, Queue] = {}  # by CPTS
 _reading = threading.Lock()
 
@@ -249,15 +320,19 @@ _reading = threading.Lock()
 def queue_kept(cpts: Cpts, settings: DeskSettings, now: dt.datetime) -> Queue:
     """The queue at this version or a later one: dispatchers who ask together are answered once."""
     with _reading:
-        queue = _queues.get(cpts.pk)
+        queue = before = _queues.get(cpts.pk)
+        if before is not None and now <= before.at - QUEUE_KEPT:
+            before = None  # the clock was put back
         if (
-            queue is None
-            or not queue.at <= now < queue.at + QUEUE_KEPT
-            or queue.settings.directory < settings.directory
+            before is None
+            or now >= before.at + QUEUE_KEPT
+            or before.settings.directory < settings.directory
         ):
-            queue = _queues[cpts.pk] = queue_now(cpts, settings, now)
-        elif queue.settings.version < settings.version:
-            queue = _queues[cpts.pk] = _queue(cpts, queue, settings, now)
+            queue = queue_now(cpts, settings, now)
+        elif before.settings.version < settings.version:
+            queue = _queue(cpts, before, settings, now)
+        if queue is not before:
+            queue = _queues[cpts.pk] = _followed(cpts, queue, before)
     return queue
 
 

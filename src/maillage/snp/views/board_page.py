@@ -39,10 +39,11 @@ S = CareRequestStatus
 def board(request):
     settings = queries.settings_of(request.cpts)
     selected = id_of(request.GET.get("demande", ""))
-    if is_fragment(request) and request.GET.get("since"):
-        if request.GET["since"] == str(settings.version):
+    shown = queries.Moment.read(request.GET.get("since", ""))
+    if is_fragment(request) and shown is not None:
+        if shown.version == settings.version:
             return HttpResponse(status=204)
-        answer = part(request, selected, settings)
+        answer = part(request, selected, settings, shown)
         if answer is not None:
             return answer
     # First, because the centres of its communes then serve the ranking too.
@@ -56,11 +57,13 @@ def board(request):
         purpose=PURPOSE,
     )
     response = render_page(request, "snp/board.html", board_context(request, found, drawn))
-    response.headers["X-Board-Version"] = str(found.version)
+    response.headers["X-Board-Version"] = str(found.moment)
     return response
 
 
-def part(request, selected: int | None, settings: DeskSettings) -> HttpResponse | None:
+def part(
+    request, selected: int | None, settings: DeskSettings, shown: queries.Moment
+) -> HttpResponse | None:
     """What changed around a request in hand that is the same as before; None otherwise."""
     mark = request.GET.get("shown", "")
     if selected is None or not mark:
@@ -70,7 +73,12 @@ def part(request, selected: int | None, settings: DeskSettings) -> HttpResponse 
     )
     if seen is None:
         return None
-    context = {**queue_context(request, seen.queue, selected), "mark": seen.mark}
+    moved = seen.queue.moved_since(shown)
+    if moved is None:
+        context = queue_context(request, seen.queue, selected)
+    else:
+        context = moved_context(request, seen.queue, moved, selected)
+    context["mark"] = seen.mark
     if seen.has_ranked:
         context |= ranked_context(seen.care_request, seen.matching, seen.awaited)
     if seen.has_map:
@@ -78,7 +86,7 @@ def part(request, selected: int | None, settings: DeskSettings) -> HttpResponse 
         url = context["board_url"]
         context |= map_context(seen.queue, seen.care_request, seen.matching, drawn, url)
     response = render(request, "snp/_board_part.html", context, using="jinja2")
-    response.headers["X-Board-Version"] = str(seen.queue.settings.version)
+    response.headers["X-Board-Version"] = str(seen.queue.moment)
     response.headers["X-Board-Part"] = "1"
     return response
 
@@ -94,15 +102,41 @@ def queue_context(request, queue: queries.Queue, selected: int | None) -> dict:
     }
 
 
+def moved_context(request, queue: queries.Queue, moved: list[Row], selected: int | None) -> dict:
+    """For a page that has the other lines: those that moved, and the order of all."""
+    url = reverse("snp:board", kwargs={"cpts": request.cpts.slug})
+    key = ("order",)
+    if key not in queue.drawn:
+        queue.drawn[key] = " ".join(str(row.number) for row in queue.rows)
+    return {
+        "counts": queue.counts,
+        "rows": queue.rows,
+        "moved": _with_current(_lines(moved, url, _drawn_at()), selected),
+        "order": queue.drawn[key],
+        "board_url": url,
+    }
+
+
 def queue_of(queue: queries.Queue, url: str, selected: int | None) -> Markup:
-    """The lines of the queue. Most are drawn already: a line only changes with its row and, every
-    few seconds, with the time it tells."""
-    drawn_at = int(timezone.now().timestamp() / LINE_KEPT_SECONDS)
+    """All the lines of the queue."""
+    drawn_at = _drawn_at()
     key = ("lines", url, drawn_at)
     if key not in queue.drawn:
-        lines = [_line(row, f"{url}?demande={row.id}", drawn_at) for row in queue.rows]
-        queue.drawn[key] = "".join(lines)
-    html = queue.drawn[key]
+        queue.drawn[key] = _lines(queue.rows, url, drawn_at)
+    return _with_current(queue.drawn[key], selected)
+
+
+def _drawn_at() -> int:
+    return int(timezone.now().timestamp() / LINE_KEPT_SECONDS)
+
+
+def _lines(rows: list[Row], url: str, drawn_at: int) -> str:
+    """Most are drawn already: a line only changes with its row and, every few seconds, with the
+    time it tells."""
+    return "".join(_line(row, f"{url}?demande={row.id}", drawn_at) for row in rows)
+
+
+def _with_current(html: str, selected: int | None) -> Markup:
     if selected is not None:
         mine = f'id="req-{selected}"'
         html = html.replace(mine, f'{mine} aria-current="true"', 1)
@@ -123,7 +157,7 @@ def board_context(request, found: queries.Board, drawn) -> dict:
         **queue,
         **map_context(found.queue, current, found.matching, drawn, queue["board_url"]),
         "mark": found.mark,
-        "board_version": found.version,
+        "board_version": found.moment,
         "current": current,
         "matching": found.matching,
         "current_id": None,

@@ -1,7 +1,7 @@
 // The board follows: once a second it asks "anything since version N?". 204: nothing. 200: the fragment,
 // once a minute the whole, since waiting turns into delay without anybody writing;
 // morphed in place so that focus, scroll and what is being typed stay. X-Board-Part: only some parts of it,
-// each put where its id is.
+// each put where its id is; of the queue, the lines that moved and the order of all.
 // <meta name="live" content="/c/x/snp/?since=" data-version="12" data-target="#board">
 (() => {
   const meta = document.querySelector('meta[name="live"]');
@@ -63,11 +63,53 @@
     target.addEventListener(name, (event) => event.target.removeAttribute("hx-morph-skip"));
   }
 
+  // Lines go where they belong around the one that has the focus, which stays where it is: a line taken
+  // away and put back would lose it.
+  const order = (list, lines) => {
+    const held = lines.find((line) => line.contains(document.activeElement));
+    let next = list.firstElementChild;
+    const toTheEnd = () => {
+      const after = next.nextElementSibling;
+      list.append(next);
+      next = after;
+    };
+    for (const line of lines) {
+      if (line === held) while (next !== held) toTheEnd();
+      else if (next && next !== held && next.nextElementSibling === line) toTheEnd();
+      if (next === line) next = line.nextElementSibling;
+      else list.insertBefore(line, next);
+    }
+    while (next) {
+      const gone = next;
+      next = next.nextElementSibling;
+      gone.remove();
+    }
+  };
+  const putLines = async (part) => {
+    const list = document.getElementById("board-lines");
+    if (!list) return false;
+    for (const fresh of [...part.children]) {
+      const shown = document.getElementById(fresh.id);
+      if (shown) await htmx.swap({ text: fresh.outerHTML, target: shown, sourceElement: target, swap: "outerMorph" });
+      else {
+        list.append(document.adoptNode(fresh));
+        htmx.process(fresh);
+      }
+    }
+    const lines = part.dataset.order.split(" ").map((number) => document.getElementById(`line-${number}`));
+    if (lines.includes(null)) return false;
+    order(list, lines);
+    return true;
+  };
+  // False: what is shown is not what the answer was made for; the whole is asked again.
   const putParts = async (text) => {
+    let isWhole = true;
     for (const part of [...new DOMParser().parseFromString(text, "text/html").body.children]) {
       const place = document.getElementById(part.id);
-      if (place) await htmx.swap({ text: part.outerHTML, target: place, sourceElement: target, swap: "outerMorph" });
+      if (part.id === "board-moved") isWhole = await putLines(part);
+      else if (place) await htmx.swap({ text: part.outerHTML, target: place, sourceElement: target, swap: "outerMorph" });
     }
+    return isWhole;
   };
 
   const ask = async () => {
@@ -88,7 +130,7 @@
     const text = await answer.text();
     if (mine !== turn) return online();
     if (answer.headers.get("X-Board-Part")) {
-      await putParts(text);
+      if (!(await putParts(text))) wholeAt = 0;
       version = answer.headers.get("X-Board-Version") || version;
       online();
       return true;
