@@ -146,15 +146,37 @@ class World:
                 self.clients[user].force_login(user, backend=BACKEND)
         return self.clients[user]
 
-    def ask(self, user, url, method="get", data=None, **extra):
-        """One request, rolled back: an act granted to one actor must not change the next one's world."""
+    def pages(self, tables):
+        """Every page that may be opened: (role, user, url), from the hand tables."""
+        lists, objects = tables
+        for name in {**lists, **objects}:
+            kind, _, granted = objects.get(name, (None, None, lists.get(name)))
+            if "get" in methods_of(name):
+                pk = self.objects["own"][kind].pk if kind else None
+                yield from (
+                    (role, self.users[role], self.url(name, pk)) for role in sorted(granted)
+                )
+        board = self.url("snp:board")
+        for each in ("care_request", "accepted", "alone"):
+            yield D, self.users[D], f"{board}?demande={self.objects['own'][each].pk}"
+
+    def ask(self, user, url, method="get", data=None, look=None, **extra):
+        """One request, rolled back: an act granted to one actor must not change the next one's world.
+
+        `look` is called with the answer before that.
+        """
         client = self.client_of(user)
+        cookies = client.cookies.output(header="", sep=";")
         with transaction.atomic():
             response = getattr(client, method)(url, data, **extra)
+            if look is not None:
+                look(response)
             transaction.set_rollback(True)
         if method not in {"get", "head", "options"}:
             forget_all()
-        client.cookies.pop("messages", None)  # what an act said is not for the next page
+        # Nor must a log-out, or what an act said.
+        client.cookies.clear()
+        client.cookies.load(cookies)
         return response
 
 
