@@ -17,7 +17,7 @@ TYPED = {
     "datetime-local": (MONDAY + dt.timedelta(days=2)).strftime("%Y-%m-%dT%H:%M"),
     "time": "10:00",
     "number": "1",
-    "tel": "06 39 98 11 99",
+    "tel": "06 39 98 77 99",
     "email": "essai@cpts.example",
 }
 NAMED = {
