@@ -119,7 +119,7 @@ def public_actions():
 
 
 # One transaction for each batch of these, said in their docstrings: a whole country, a whole horizon.
-BY_BATCH = {"load_reference", "load_structures", "load_travel", "roll_horizon"}
+BY_BATCH = {"load_reference", "load_structures", "load_travel", "purge", "roll_horizon"}
 # Values, not verbs: they write nothing.
 NOT_VERBS = {"fictitious_rpps"}
 

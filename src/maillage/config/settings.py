@@ -74,6 +74,7 @@ INSTALLED_APPS = [
     "maillage.availability",
     "maillage.snp",
     "maillage.home",
+    "maillage.rights",
     "maillage.demo",
     "django.contrib.auth",
     "django.contrib.contenttypes",

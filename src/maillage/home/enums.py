@@ -43,6 +43,8 @@ ACTS = {
     "directory.structures_loaded": "Établissements (FINESS) chargés",
     "resident.changed": "Fiche d'habitant modifiée",
     "resident.recorded": "Fiche d'habitant créée",
+    "rights.duration_set": "Durée de conservation décidée",
+    "rights.purged": "Durées de conservation appliquées",
     "seat.invited": "Invitation envoyée",
     "seat.moved": "Rôle changé d'état",
     "snp.absence_flagged": "Absence sur un rendez-vous signalée",

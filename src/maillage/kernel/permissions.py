@@ -20,6 +20,8 @@ class Permission(StrEnum):
     CPTS_SETTINGS = "cpts_settings"
     JOURNAL_VIEW = "journal_view"
     OUTBOX_VIEW = "outbox_view"
+    RETENTION_EDIT = "retention_edit"
+    RIGHTS = "rights"
 
 
 class Actor(Protocol):

@@ -1,0 +1,6 @@
+"""The verbs of the rights of persons: durations, the purge, the erasure of one person."""
+
+from maillage.rights.actions.durations import BadDuration, set_duration
+from maillage.rights.actions.purge import BATCH, purge
+
+__all__ = ["BATCH", "BadDuration", "purge", "set_duration"]

@@ -1,0 +1,60 @@
+"""Words of retention and of the rights of persons."""
+
+from django.db import models
+
+from maillage.kernel.retention import RetentionClass as Of
+
+
+class Step(models.TextChoices):
+    """What is done at a limit."""
+
+    ERASE = "erase", "vider les colonnes qui identifient"
+    DELETE = "delete", "supprimer la ligne"
+
+
+class CountedFrom(models.TextChoices):
+    """What a duration counts from: the end of the row itself, or that of a contract it proves."""
+
+    END = "end", "la fin de la ligne elle-même"
+    CONTRACT = "contract", "la fin du contrat ACI qu'elle prouve"
+
+
+# What « la fin » is, class by class, and what happens at each limit, said to whoever decides.
+ENDS: dict[str, str] = {
+    Of.CARE_REQUEST: "la clôture de la demande",
+    Of.RESIDENT: "la clôture de la dernière demande de l'habitant, ou la création de sa fiche",
+    Of.CONSENT: "la fin de ce qu'ils permettent",
+    Of.NOTICE: "l'envoi, ou l'abandon après plusieurs essais",
+    Of.SEAT: "le départ du dernier rôle, et la dernière connexion",
+    Of.TOKEN: "l'expiration",
+    Of.AVAILABILITY: "la fin du créneau, de l'absence, du remplacement ou de l'astreinte",
+    Of.DIRECTORY: "la sortie de l'annuaire, du cercle ou de la structure",
+    Of.DECISION: "le remplacement par une autre décision",
+    Of.JOURNAL: "la ligne elle-même",
+}
+DONE: dict[tuple[str, str], str] = {
+    (Of.CARE_REQUEST, Step.ERASE): "téléphone, appelant, précision, historique écrit",
+    (Of.CARE_REQUEST, Step.DELETE): "toute la demande ; il n'en reste que des comptes par mois",
+    (Of.RESIDENT, Step.ERASE): "nom, date de naissance, téléphone, adresse, clés de recherche",
+    (Of.RESIDENT, Step.DELETE): "la fiche, une fois toutes ses demandes supprimées",
+    (Of.CONSENT, Step.DELETE): "l'information et l'accord",
+    (Of.NOTICE, Step.ERASE): "destinataire, objet, texte",
+    (Of.NOTICE, Step.DELETE): "la ligne",
+    (Of.SEAT, Step.ERASE): "nom, adresse et moyens de connexion du compte",
+    (Of.SEAT, Step.DELETE): "le rôle et les liens du compte, quand plus rien n'y renvoie",
+    (Of.TOKEN, Step.DELETE): "la session ou le lien",
+    (Of.AVAILABILITY, Step.DELETE): "la ligne",
+    (Of.DIRECTORY, Step.DELETE): "la ligne, sa note, ses contacts",
+    (Of.DECISION, Step.DELETE): "la décision et le nom de qui l'a signée",
+    (Of.JOURNAL, Step.DELETE): "les lignes, remplacées par une seule, scellée",
+}
+
+
+class ErasureReason(models.TextChoices):
+    """Why a person is erased before the time (RGPD art. 17.1)."""
+
+    NOT_NEEDED = "not_needed", "les données ne sont plus nécessaires (17.1 a)"
+    WITHDRAWN = "withdrawn", "l'accord est retiré (17.1 b)"
+    OPPOSED = "opposed", "la personne s'oppose au traitement (17.1 c)"
+    UNLAWFUL = "unlawful", "elles n'auraient pas dû être recueillies (17.1 d)"
+    LEGAL = "legal", "une loi l'exige (17.1 e)"

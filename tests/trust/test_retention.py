@@ -1,0 +1,303 @@
+"""G23: what is held on a person goes when its time has come, is told when asked, erased when asked."""
+
+import datetime as dt
+
+import pytest
+from allauth.account.models import EmailAddress, EmailConfirmation
+from django.apps import apps
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+from django_scopes import scope, scopes_disabled
+
+from factories import MONDAY, MONTCEAU, make_case, make_desk, make_slot
+from maillage.accounts.enums import Role, SeatState
+from maillage.accounts.models import Notice
+from maillage.accounts.rules import SYSTEM
+from maillage.availability.models import Absence, Booking, Opening, Slot, WeeklyPeriod
+from maillage.directory.actions import add_contact, add_member, add_structure
+from maillage.directory.models import (
+    CptsProfessional,
+    Delegation,
+    Locum,
+    ProfessionalAccount,
+    Structure,
+    StructureKind,
+)
+from maillage.kernel.retention import RetentionClass, declared
+from maillage.residents.actions import record_resident
+from maillage.residents.models import Resident
+from maillage.rights import actions, queries
+from maillage.rights.enums import Step
+from maillage.snp import actions as snp
+from maillage.snp.models import (
+    CareRequest,
+    DeskClosing,
+    OnCall,
+    RedFlagList,
+    RingMember,
+    ShiftHandOver,
+)
+from maillage.territory.models import Commune
+from people import actor_as, make_professional, make_seat, make_user
+from trusted import evidence, size
+
+pytestmark = pytest.mark.django_db
+CANARY = "Canariquois"
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Time goes where it is told: `clock(days)` after Monday nine o'clock."""
+
+    def go(days):
+        now = MONDAY + dt.timedelta(days=days)
+        monkeypatch.setattr(timezone, "now", lambda: now)
+        return now
+
+    go(0)
+    return go
+
+
+@pytest.fixture
+def cpts():
+    with scopes_disabled():
+        return make_desk()
+
+
+@pytest.fixture
+def desk(cpts, clock):
+    return actor_as(cpts, Role.DISPATCHER)
+
+
+def apply(cpts):
+    """What the clock does each day."""
+    with scope(cpts=cpts):
+        done = actions.purge(by=SYSTEM, cpts=cpts)
+    with scopes_disabled():
+        return done + actions.purge(by=SYSTEM, cpts=None)
+
+
+def closed_request(desk, *, phone="06 39 98 01 01", **said):
+    """A named patient's request, over at once."""
+    commune = Commune.objects.get(pk=MONTCEAU)
+    with scope(cpts=desk.cpts_id):
+        resident = record_resident(
+            by=desk,
+            cpts=desk.seat.cpts,
+            is_sure=True,
+            family_name=CANARY,
+            given_name=f"{CANARY}e",
+            birth_date=dt.date(1950, 2, 1),
+            phone=phone,
+            email=f"{CANARY}@habitant.example",
+            commune=commune,
+        )
+        words = {"note": f"{CANARY} tousse", "caller_name": f"Mère {CANARY}", "sms_allowed": True}
+        words |= {"resident": resident, "agreement_from": "patient"}
+        case = make_case(desk, "informed", phone=phone, **words | said)
+        snp.inform_patient(by=desk, care_request=case.care_request, means="sms", result="sent")
+        snp.cancel(by=desk, care_request=case.care_request, cancelled_by="patient")
+        return resident, CareRequest.objects.get(pk=case.care_request.pk)
+
+
+# Each table that a duration empties or deletes, by one row of it that is over on Monday and that
+# nothing else refers to. A new table without its line here turns the test red.
+TODAY = MONDAY.date()
+
+
+class Samples:
+    """Builds the rows; `made` holds them by the label of their table."""
+
+    def __init__(self, cpts, desk):
+        self.cpts, self.desk = cpts, desk
+        self.made = {}
+        self.doctor = make_professional(cpts)
+        self.offer = {
+            "professional": self.doctor,
+            "place": self.doctor.places.create(commune_id=MONTCEAU),
+            "kind": "office",
+            "mode": "bookable",
+        }
+        for build in (self.people, self.directory, self.availability, self.snp, self.notices):
+            build()
+
+    def keep(self, *rows):
+        self.made |= {row._meta.label: row for row in rows}
+
+    def people(self):
+        user = make_user(f"{CANARY.lower()}@cabinet.example", family_name=CANARY)
+        seat = make_seat(self.cpts, Role.READER, user, SeatState.LEFT, left_on=TODAY)
+        email = EmailAddress.objects.create(user=make_user(), email="autre@cabinet.example")
+        self.keep(
+            user,
+            seat,
+            Session.objects.create(session_key="un", session_data="x", expire_date=MONDAY),
+            EmailConfirmation.objects.create(email_address=email, created=MONDAY, key="un"),
+        )
+        EmailAddress.objects.create(user=user, email=user.email)
+
+    def directory(self):
+        other, user = make_professional(self.cpts), make_user()
+        record = CptsProfessional.objects.get(professional=other)
+        CptsProfessional.objects.filter(pk=record.pk).update(left_on=TODAY, note=CANARY)
+        kind = StructureKind.objects.create(code="355", label="Hôpital")
+        structure = Structure.objects.create(
+            finess="719900015",
+            name="Hôpital",
+            kind=kind,
+            commune_id=MONTCEAU,
+            source="essai",
+            vintage=TODAY,
+        )
+        known = add_structure(by=SYSTEM, cpts=self.cpts, structure=structure)
+        contact = add_contact(by=SYSTEM, record=known, service="Accueil", phone="0353019900")
+        member = add_member(by=SYSTEM, record=known, seat=self.desk.seat)
+        for row in (contact, member):
+            type(row)._base_manager.filter(pk=row.pk).update(from_on=TODAY, until_on=TODAY)
+        ring = snp.create_ring(by=SYSTEM, cpts=self.cpts, name="Cercle", profession="10")
+        self.keep(
+            record,
+            contact,
+            member,
+            RingMember.objects.create(
+                cpts=self.cpts, ring=ring, professional=other, from_on=TODAY, until_on=TODAY
+            ),
+            ProfessionalAccount.objects.create(
+                user=user,
+                professional=other,
+                method="document",
+                verified_at=MONDAY,
+                ended_on=TODAY,
+            ),
+            Delegation.objects.create(
+                professional=other, secretary=user, from_on=TODAY, until_on=TODAY
+            ),
+            Locum.objects.create(locum=self.doctor, replaced=other, from_on=TODAY, until_on=TODAY),
+        )
+
+    def availability(self):
+        now = {"starts_at": MONDAY - dt.timedelta(hours=1), "ends_at": MONDAY}
+        held = make_slot(self.doctor, start=MONDAY - dt.timedelta(minutes=20))
+        self.keep(
+            WeeklyPeriod.objects.create(
+                **self.offer,
+                weekday=0,
+                starts_minute=480,
+                ends_minute=540,
+                from_on=TODAY,
+                until_on=TODAY,
+            ),
+            Opening.objects.create(**self.offer, **now),
+            Absence.objects.create(professional=self.doctor, **now),
+            Slot.objects.create(**self.offer, **now),
+            Booking.objects.create(
+                slot=held, place_number=1, cpts=self.cpts, state="released", changed_at=MONDAY
+            ),
+            OnCall.objects.create(cpts=self.cpts, seat=self.desk.seat, **now),
+        )
+
+    def snp(self):
+        other = make_seat(self.cpts, Role.DISPATCHER)
+        replaced = RedFlagList.objects.get()
+        RedFlagList.objects.create(
+            cpts=self.cpts, valid_from=MONDAY, validated_by="Dre Autre", validated_on=TODAY
+        )
+        _, self.request = closed_request(self.desk)
+        self.keep(
+            self.request,
+            replaced,
+            Resident.objects.create(cpts=self.cpts, family_name=CANARY),
+            ShiftHandOver.objects.create(
+                cpts=self.cpts, at=MONDAY, from_seat=self.desk.seat, to_seat=other, requests=1
+            ),
+            DeskClosing.objects.create(cpts=self.cpts, at=MONDAY, requests=0),
+        )
+
+    def notices(self):
+        self.keep(
+            Notice.objects.create(
+                cpts=self.cpts,
+                key="un",
+                channel="sms",
+                recipient="0639980102",
+                body=CANARY,
+                next_try_at=MONDAY,
+                sent_at=MONDAY,
+                state="sent",
+            )
+        )
+
+
+def everything():
+    """Every value of every column of every table, as the platform reads it."""
+    for model in apps.get_models(include_auto_created=True):
+        names = [field.attname for field in model._meta.concrete_fields]
+        for row in model._base_manager.values(*names):
+            for name, value in row.items():
+                yield f"{model._meta.label}.{name}", str(value)
+
+
+def where(word):
+    """The columns that hold a word."""
+    with scopes_disabled():
+        return sorted({column for column, value in everything() if word.lower() in value.lower()})
+
+
+def roots():
+    """Tables whose rows have their own clock."""
+    return [
+        (model, said)
+        for model, said in declared()
+        if said.ends is not None and not said.part_of and said.kind != RetentionClass.JOURNAL
+    ]
+
+
+def state(model, said, pk):
+    """What is left of a row: "whole", "emptied" or "gone"."""
+    row = model._base_manager.filter(pk=pk).first()
+    if row is None:
+        return "gone"
+    return "emptied" if getattr(row, "erased_at", None) else "whole"
+
+
+def expected(said, rules, days):
+    """What must be left of it so many days after its end."""
+    gone, emptied = rules.get((said.kind, Step.DELETE)), rules.get((said.kind, Step.ERASE))
+    if said.is_deleted and gone is not None and days >= gone.days:
+        return "gone"
+    if said.erases and emptied is not None and days >= emptied.days:
+        return "emptied"
+    return "whole"
+
+
+def checkpoints(rules):
+    """The eve and the day of every limit, then each year to the twentieth."""
+    limits = {rule.days for rule in rules.values()}
+    years = {365 * year for year in range(0, 21, size(10, 1))}
+    days = {limit - 1 for limit in limits} | limits | years
+    return sorted(days)
+
+
+def test_every_class_goes_on_its_day_over_twenty_years(cpts, desk, clock):
+    with scope(cpts=cpts):
+        samples = Samples(cpts, desk).made
+    assert set(samples) == {model._meta.label for model, _ in roots()}, "a table without a sample"
+    rules = queries.rules_in_force(cpts, TODAY)
+    open_request = None
+    with scope(cpts=cpts):
+        open_request = make_case(desk, phone="06 39 98 02 02", caller_name="Encore là").care_request
+    seen = 0
+    for days in checkpoints(rules):
+        clock(days)
+        apply(cpts)
+        with scopes_disabled():
+            for model, said in roots():
+                left = state(model, said, samples[model._meta.label].pk)
+                assert left == expected(said, rules, days), (model._meta.label, days)
+                seen += 1
+    with scopes_disabled():
+        open_request = CareRequest.objects.get(pk=open_request.pk)
+        assert (open_request.caller_name, open_request.erased_at) == ("Encore là", None)
+    assert where(CANARY) == []
+    evidence("G23", "classes followed over 20 years", len({said.kind for _, said in roots()}))
+    evidence("G23", "rows looked at on a day of a limit", seen)
