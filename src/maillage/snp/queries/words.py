@@ -70,7 +70,8 @@ def proposal_link(proposal: Proposal, locum: int = 0) -> str:
 def read_token(token: str) -> tuple[int, int, int] | None:
     """(cpts id, proposal id, locum or 0) of a link that is ours and has not expired, else None."""
     try:
-        cpts_id, proposal_id, *locum = signing.loads(token, salt=SALT, max_age=LINK_LASTS)
+        said = signing.loads(token, salt=SALT, max_age=LINK_LASTS)
+        cpts_id, proposal_id, *locum = (int(each) for each in said)
         return cpts_id, proposal_id, *(locum or [0])
     except (signing.BadSignature, ValueError, TypeError):
         return None
