@@ -3,12 +3,14 @@
 import json
 import os
 import shutil
+import time
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 from django.apps import apps
 from django.db import connection
+from django.test import Client
 from hypothesis import settings as hypothesis_settings
 
 from maillage.config.jinja import forget_mark
@@ -61,6 +63,23 @@ def _quick_settings(settings):
     forget_reach()
     forget_maps()
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _whole_log_in():
+    """`force_login` stands for a whole log-in: the second factor was given too, and just now."""
+    log_in = Client._login
+
+    def with_both(client, user, backend=None):
+        log_in(client, user, backend)
+        session = client.session
+        session["account_authentication_methods"] = [{"method": "mfa", "at": time.time()}]
+        session["account_authentication_methods_user"] = str(user.pk)
+        session.save()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Client, "_login", with_both)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -40,7 +40,8 @@ PUBLIC = {
 }
 SIGNED_IN = {
     *("home:seats", "accounts:account", "accounts:choose_seat", "accounts:shortcuts"),
-    *("accounts:seat_accept", "accounts:seat_decline"),
+    *("accounts:seat_accept", "accounts:seat_decline", "accounts:second_factor"),
+    *("accounts:sessions", "accounts:sessions_end", "accounts:session_end"),
 }
 LINK = {"snp:link"}
 # Pages of the technical operator, outside any CPTS; for anybody else they do not exist.
@@ -153,18 +154,22 @@ OBJECTS = {
     "availability:absence_end": ("absence", {P, S}, {P, S}),
 }
 # Pages of the library that signs people in: those a stranger may open; the others ask to log in.
-THIRD_PARTY = re.compile(r"^(account|mfa|socialaccount)_")
+THIRD_PARTY = re.compile(r"^(account|mfa|usersessions)_")
 DOORS = {
     *("account_login", "account_logout", "account_inactive", "account_signup"),
     *("account_email_verification_sent", "account_reset_password", "account_reset_password_done"),
     *("account_confirm_email", "account_reset_password_from_key", "mfa_authenticate"),
     *("account_reset_password_from_key_done", "account_confirm_login_code"),
+    "mfa_login_webauthn",
 }
 BEHIND = {
     *("account_reauthenticate", "account_email", "account_change_password", "account_set_password"),
     *("mfa_index", "mfa_reauthenticate", "mfa_activate_totp", "mfa_deactivate_totp"),
+    *("mfa_list_webauthn", "mfa_add_webauthn", "mfa_reauthenticate_webauthn"),
+    *("mfa_edit_webauthn", "mfa_remove_webauthn", "usersessions_list"),
     *("mfa_view_recovery_codes", "mfa_generate_recovery_codes", "mfa_download_recovery_codes"),
 }
+ABOUT_A_KEY = {"mfa_edit_webauthn", "mfa_remove_webauthn"}
 # What a professional or a secretary no longer sees when it is a colleague's.
 KEPT_APART = {
     **dict.fromkeys(("care_request", "proposal", "ring_member"), {P}),
@@ -275,8 +280,9 @@ def outside(world):
                 right = {*statuses, 302, 404} if answered else {405}
                 yield f"{who} {method} {name}", user, world.url(name), method, right
     for name in DOORS | BEHIND:
-        given = {"key": "x", "uidb36": "1"}
+        given = {"key": "x", "uidb36": "1", "pk": 1}
         keys = routes()[name].pattern.converters or routes()[name].pattern.regex.groupindex
+        keys = {"pk"} if name in ABOUT_A_KEY else keys
         url = reverse(name, kwargs={key: given[key] for key in keys})
         yield f"anonymous {name}", None, url, "get", {302} if name in BEHIND else {200, 302, 404}
 

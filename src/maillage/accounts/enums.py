@@ -72,3 +72,29 @@ NOTICE_TRANSITIONS: dict[str, frozenset[str]] = {
 
 # Minutes before each new try; after the last the notice is abandoned and shown as such.
 RETRY_MINUTES = (1, 5, 30, 120, 720)
+
+
+class Tried(models.TextChoices):
+    """What is counted, so that nobody tries without end."""
+
+    PASSWORD = "password", "mot de passe"
+    CODE = "code", "code du second facteur"
+    CODE_USED = "code_used", "code déjà servi"
+    LETTER = "letter", "lien demandé par courriel"
+    ADDRESS = "address", "adresse du réseau"
+
+
+# How many tries, in how many minutes. A password is counted for an account AND an address: whoever
+# tries another's password from elsewhere does not shut that person out. A code comes after the
+# password, so it is counted for the account.
+TRIES: dict[str, tuple[int, int]] = {
+    Tried.PASSWORD: (10, 10),
+    Tried.CODE: (5, 10),
+    Tried.CODE_USED: (1, 2),
+    Tried.LETTER: (3, 60),
+    Tried.ADDRESS: (300, 10),
+}
+TRIES_KEPT_MINUTES = 24 * 60
+
+# A session this young needs no new proof of who sits there.
+FRESH_MINUTES = 10

@@ -6,10 +6,10 @@ from django.db import models
 from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Cast, Coalesce, Concat
 
-from maillage.accounts.enums import Channel, NoticeState, Role, SeatState
-from maillage.kernel.models import NATIONAL, OF_CPTS, tenant_constraints
+from maillage.accounts.enums import Channel, NoticeState, Role, SeatState, Tried
+from maillage.kernel.models import NATIONAL, OF_CPTS, TECHNICAL, tenant_constraints
 from maillage.kernel.permissions import Permission
-from maillage.kernel.retention import Retention, RetentionClass
+from maillage.kernel.retention import Retention, RetentionClass, nobody
 from maillage.territory.models import Cpts
 
 
@@ -192,3 +192,26 @@ class Notice(models.Model):
 
     def __str__(self):
         return f"{self.channel} {self.key}"
+
+
+class Throttle(models.Model):
+    """How often one thing was tried since an instant. Shared by every process; `key` is a digest: no
+    account and no address can be read here."""
+
+    tenancy: ClassVar[str] = TECHNICAL
+    retention: ClassVar[Retention] = nobody("empreintes ; un compteur d'un jour est effacé")
+
+    key = models.CharField(max_length=64, primary_key=True)
+    kind = models.CharField(max_length=10, choices=Tried.choices)
+    since = models.DateTimeField("depuis", db_index=True)
+    tries = models.PositiveIntegerField("essais")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind__in=Tried.values), name="throttle_kind_is_known"
+            )
+        ]
+
+    def __str__(self):
+        return f"{self.kind} {self.tries}"

@@ -4,6 +4,8 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django.utils import timezone
 
 from maillage.accounts.enums import Channel, Role, SeatState
@@ -113,3 +115,38 @@ def readable(notice: Notice, *, is_demo: bool) -> Readable:
     if notice.channel == Channel.SMS:
         recipient = f"numéro finissant par {recipient[-2:]}"
     return Readable(recipient, re.sub(r"https?://\S+", "[lien]", notice.body))
+
+
+def second_factors_of(user: User) -> set[str]:
+    """The kinds of second factor a person has: "totp", "webauthn"; recovery codes open too."""
+    return set(Authenticator.objects.filter(user=user).values_list("type", flat=True))
+
+
+BROWSERS = (
+    ("Edg/", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+SYSTEMS = (
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "Mac"),
+    ("Linux", "Linux"),
+)
+
+
+def device_of(user_agent: str) -> str:
+    """ "Firefox, Windows" from what a browser says of itself; it may say anything."""
+    browser = next((name for mark, name in BROWSERS if mark in user_agent), "Navigateur inconnu")
+    system = next((name for mark, name in SYSTEMS if mark in user_agent), "appareil inconnu")
+    return f"{browser}, {system}"
+
+
+def sessions_of(user: User) -> list[tuple[UserSession, str]]:
+    """The open sessions of a person, the latest first, each with its device in words."""
+    rows = UserSession.objects.filter(user=user).order_by("-created_at", "-pk")
+    return [(row, device_of(row.user_agent)) for row in rows if row.exists()]

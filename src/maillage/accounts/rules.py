@@ -112,3 +112,7 @@ def can_answer_invitation(actor: Actor, seat: Seat) -> bool:
 
 def can_set_shortcuts(actor: Actor, user: User) -> bool:
     return actor.kind == "system" or actor.user_id == user.pk
+
+
+def can_end_sessions(actor: Actor, user: User) -> bool:
+    return actor.kind == "system" or actor.user_id == user.pk

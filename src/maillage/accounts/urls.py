@@ -13,6 +13,10 @@ urlpatterns = [
     path("compte/roles/<int:pk>/accepter/", views.seat_accept, name="seat_accept"),
     path("compte/roles/<int:pk>/refuser/", views.seat_decline, name="seat_decline"),
     path("compte/raccourcis/", views.shortcuts, name="shortcuts"),
+    path("compte/second-facteur/", views.second_factor, name="second_factor"),
+    path("compte/sessions/", views.sessions, name="sessions"),
+    path("compte/sessions/fermer/", views.sessions_end, name="sessions_end"),
+    path("compte/sessions/<int:pk>/fermer/", views.session_end, name="session_end"),
     path("demo/", views.demo, name="demo"),
     path("demo/entrer/", views.demo_enter, name="demo_enter"),
 ]

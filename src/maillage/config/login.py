@@ -6,11 +6,23 @@ It stands in config because it joins the library to an action: a gateway may not
 import uuid
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.forms import ResetPasswordForm
+from allauth.core import context
 from django.contrib.sites.shortcuts import get_current_site
+from django.core.exceptions import PermissionDenied, ValidationError
 
 from maillage.accounts import actions
-from maillage.accounts.enums import Channel
+from maillage.accounts.enums import Channel, Tried
+from maillage.accounts.gateway import address_of, is_fresh
 from maillage.accounts.rules import UserActor
+
+
+def count_try(kind: Tried, of: str) -> None:
+    """Raises a ValidationError, whose words a form shows, when it was tried too often."""
+    try:
+        actions.count_try(by=UserActor(None), kind=kind, of=of)
+    except actions.TooManyTries as error:
+        raise ValidationError(str(error), code="too_many_tries") from error
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -21,6 +33,36 @@ class AccountAdapter(DefaultAccountAdapter):
     def can_delete_email(self, email_address):
         """Nor is the address left: it is the key of the person's invitations."""
         return False
+
+    def get_client_ip(self, request):
+        """A server behind a local socket gives no address: everybody counts together."""
+        try:
+            return super().get_client_ip(request)
+        except PermissionDenied:
+            return "0.0.0.0"  # noqa: S104
+
+    def pre_authenticate(self, request, **credentials):
+        """Counted before the password is looked at, whether the account exists or not."""
+        count_try(Tried.PASSWORD, self._tried(request, credentials))
+
+    def authenticate(self, request, **credentials):
+        user = super().authenticate(request, **credentials)
+        if user is not None:
+            tried = self._tried(request, credentials)
+            actions.forget_try(by=UserActor(user), kind=Tried.PASSWORD, of=tried)
+        return user
+
+    def _tried(self, request, credentials):
+        return f"{credentials.get('email', '').strip().lower()} {address_of(request)}"
+
+    def reauthenticate(self, user, password):
+        """The person's own address, whether or not a mail has confirmed it."""
+        given = {"email": user.email, "password": password}
+        return self.authenticate(context.request, **given) == user
+
+    def is_reauthentication_required(self, **kwargs):
+        """Whoever has just come in need not prove it again."""
+        return not is_fresh(context.request)
 
     def send_mail(self, template_prefix, email, context):
         """Leave a notice; no request waits for a mail server."""
@@ -40,3 +82,12 @@ class AccountAdapter(DefaultAccountAdapter):
             subject=mail.subject[:200],
             body=mail.body,
         )
+
+
+class ResetForm(ResetPasswordForm):
+    """A link to choose a password: a few an hour for one address, known or not."""
+
+    def clean_email(self):
+        email = super().clean_email()
+        count_try(Tried.LETTER, email.strip().lower())
+        return email

@@ -5,11 +5,15 @@ from dataclasses import replace
 
 from django.conf import settings
 from django.http import Http404
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
+from django.utils.http import urlencode
 from django_scopes import scope
 
-from maillage.accounts import queries
+from maillage.accounts import actions, gateway, queries
+from maillage.accounts.enums import Tried
 from maillage.home.views import refused
 from maillage.kernel.errors import DomainError, NotAllowed
 from maillage.snp.queries.ladder import lent_to
@@ -34,7 +38,8 @@ class SecurityHeaders:
 class TenantMiddleware:
     """Sets `request.actor` and, under `/c/<cpts>/`, `request.cpts`; there it opens the scope.
 
-    No active seat in the CPTS of the URL, or no such CPTS: the same 404.
+    No active seat in the CPTS of the URL, or no such CPTS: the same 404. A seat, but only one proof
+    of who sits there: the page where the second is given.
     """
 
     def __init__(self, get_response):
@@ -48,19 +53,34 @@ class TenantMiddleware:
 
     def process_view(self, request, view, args, kwargs):
         slug = kwargs.get("cpts")
+        if request.method == "POST" and not request.user.is_authenticated:
+            return self.count(request)
         if slug is None or not request.user.is_authenticated:
-            return
+            return None
         chosen = request.session.get("seats", {}).get(slug)
         actor = queries.actor_in(request.user, slug=slug, seat_id=chosen)
         if actor is None:
             raise Http404
+        if not gateway.has_two_factors(request):
+            query = urlencode({"next": request.get_full_path()})
+            return redirect(f"{reverse('accounts:second_factor')}?{query}")
         request.cpts = actor.seat.cpts
         request.tenant_scope.enter_context(scope(cpts=request.cpts))
         request.actor = replace(actor, lent=lent_to(actor.seat, timezone.now()))
         request.tenant_scope.enter_context(timezone.override(request.cpts.zone))
-        return
+        return None
+
+    def count(self, request):
+        """Whoever is not signed in writes so many times from one address, on any page at all."""
+        try:
+            actions.count_try(by=request.actor, kind=Tried.ADDRESS, of=gateway.address_of(request))
+        except actions.TooManyTries as error:
+            return refused(request, error, status=429)
+        return None
 
     def process_exception(self, request, error):
+        if isinstance(error, actions.TooManyTries):
+            return refused(request, error, status=429)
         if isinstance(error, DomainError):
             return refused(request, error, status=403 if isinstance(error, NotAllowed) else 409)
         return None

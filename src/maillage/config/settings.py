@@ -84,6 +84,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.usersessions",
 ]
 
 MIDDLEWARE = [
@@ -154,7 +155,26 @@ ACCOUNT_PREVENT_ENUMERATION = True
 # An address is the key of an invitation: nobody gives themselves another, proven or not.
 ACCOUNT_MAX_EMAIL_ADDRESSES = 1
 ACCOUNT_SESSION_REMEMBER = False
-MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+# Nothing is kept in a cache: each process would have its own.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+# Tries are counted in the database (accounts.Throttle), for every process together: the library's own
+# limits, kept in a cache that each process has for itself, are off.
+ACCOUNT_RATE_LIMITS = MFA_RATE_LIMITS = False
+ACCOUNT_FORMS = {"reset_password": "maillage.config.login.ResetForm"}
+MFA_FORMS = {
+    "authenticate": "maillage.config.second_factor.CodeForm",
+    "reauthenticate": "maillage.config.second_factor.CodeAgainForm",
+    "activate_totp": "maillage.config.second_factor.ActivateForm",
+    "add_webauthn": "maillage.config.second_factor.AddKeyForm",
+}
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_USER_VERIFICATION = "required"  # a key alone is one factor; a key and its code are two
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not SECURE  # http://localhost
+MFA_TOTP_ISSUER = "maillage"
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # nobody signs up: the address was written to by the invitation
+# How many proxies of ours write X-Forwarded-For before the server; one where there is TLS.
+ALLAUTH_TRUSTED_PROXY_COUNT = int(os.environ.get("MAILLAGE_PROXIES", "1" if SECURE else "0"))
 SESSION_COOKIE_AGE = 10 * 3600
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 

@@ -3,6 +3,7 @@
 # Acts, by the app that records them.
 ACTS = {
     "account.created": "Compte créé",
+    "account.sessions_ended": "Sessions fermées",
     "account.shortcuts": "Raccourcis clavier changés",
     "availability.absence_added": "Absence déclarée",
     "availability.absence_ended": "Absence levée",

@@ -1,4 +1,4 @@
-"""The verbs of accounts: notices and seats."""
+"""The verbs of accounts: notices, seats, sessions, tries."""
 
 from maillage.accounts.actions.notices import (
     LEASE,
@@ -18,20 +18,27 @@ from maillage.accounts.actions.seats import (
     move_seat,
     set_shortcuts,
 )
+from maillage.accounts.actions.sessions import end_sessions
+from maillage.accounts.actions.throttle import TooManyTries, count_try, forget_try, purge_tries
 
 __all__ = [
     "LEASE",
     "LastAdministrator",
     "SeatRefused",
+    "TooManyTries",
     "accept_seat",
     "claim_notice",
+    "count_try",
     "create_user",
     "decline_seat",
+    "end_sessions",
+    "forget_try",
     "invite_seat",
     "keep_notices",
     "mark_notice_refused",
     "mark_notice_sent",
     "move_seat",
+    "purge_tries",
     "queue_notice",
     "set_shortcuts",
 ]

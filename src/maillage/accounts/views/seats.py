@@ -1,3 +1,5 @@
+"""Roles of the CPTS, one's own account, letters, the door of a demonstration."""
+
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
@@ -6,7 +8,7 @@ from django.http import Http404, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from maillage.accounts import actions, queries
+from maillage.accounts import actions, gateway, queries
 from maillage.accounts.enums import SEAT_TRANSITIONS, SeatState
 from maillage.accounts.forms import InviteForm
 from maillage.accounts.models import Seat
@@ -189,4 +191,5 @@ def demo_enter(request):
     """In a demonstration only: sign in as a fictitious person, in the seat of the button."""
     seat = get_object_or_404(queries.demo_seats(), pk=_number(request.POST.get("seat")))
     login(request, seat.user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    gateway.remember_proof(request, seat.user, "demo")
     return _sit(request, seat)

@@ -1,0 +1,26 @@
+"""Sessions: closed by the person who opened them, at once."""
+
+from collections.abc import Sequence
+
+from allauth.usersessions.models import UserSession
+from django.db import transaction
+
+from maillage.accounts.models import User
+from maillage.accounts.rules import can_end_sessions
+from maillage.kernel import journal
+from maillage.kernel.errors import NotAllowed
+from maillage.kernel.permissions import Actor
+
+
+@transaction.atomic
+def end_sessions(*, by: Actor, user: User, sessions: Sequence[UserSession]) -> int:
+    """Close these sessions of a person: their next request is a stranger's. How many were closed.
+
+    Raises NotAllowed (only the person, or the system).
+    """
+    if not can_end_sessions(by, user):
+        raise NotAllowed("Chacun ferme ses propres sessions.")
+    for session in sessions:
+        session.end()
+    journal.record("account.sessions_ended", user, by=by, cpts=by.cpts_id, count=len(sessions))
+    return len(sessions)

@@ -1,0 +1,34 @@
+"""The pages of accounts: seats, one's own account, the doors."""
+
+from maillage.accounts.views.doors import second_factor, session_end, sessions, sessions_end
+from maillage.accounts.views.seats import (
+    account,
+    choose_seat,
+    demo,
+    demo_enter,
+    invite,
+    outbox,
+    seat_accept,
+    seat_decline,
+    seat_move,
+    seats,
+    shortcuts,
+)
+
+__all__ = [
+    "account",
+    "choose_seat",
+    "demo",
+    "demo_enter",
+    "invite",
+    "outbox",
+    "seat_accept",
+    "seat_decline",
+    "seat_move",
+    "seats",
+    "second_factor",
+    "session_end",
+    "sessions",
+    "sessions_end",
+    "shortcuts",
+]
