@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from django_scopes import scope
 
 from factories import make_offer, make_request, set_desk
 from maillage.accounts.rules import SYSTEM
@@ -18,6 +19,7 @@ from maillage.kernel.errors import DomainError
 from maillage.snp import actions
 from maillage.snp.models import CareRequest, Proposal
 from maillage.snp.queries import queue as queues
+from people import actor_as
 from trusted import size
 
 LINE = re.compile(r'<li id="line-(\d+)">.*?</li>', re.S)
@@ -187,3 +189,80 @@ def test_the_lines_that_moved_make_the_whole(seed, cpts, desk, clock):
                 page.check(worker)
     kinds = [kind for page in pages for kind in page.kinds]
     assert sum(kind != "whole" for kind in kinds) > len(kinds) / 4
+
+
+def take(desk, care_request):
+    return lambda: actions.take_case(by=desk, care_request=care_request)
+
+
+@pytest.fixture
+def three(cpts, desk, clock):
+    """Two pages, the request they have in hand and two others, received at the tenth second."""
+    set_desk(cpts, valid_from=clock.now, soon_minutes=1)
+    clock.move(seconds=10)
+    mine, first, second = (make_request(desk, phone=f"06 39 98 00 0{n}") for n in range(3))
+    return [Page(cpts, desk, mine.pk) for _ in range(2)], first, second
+
+
+def test_a_line_that_holds_a_newer_act_than_its_queue_is_given_to_who_does_not_show_it(
+    cpts, three, clock
+):
+    (page, other), first, second = three
+    one, two = Worker(), Worker()
+    page.follow(one)
+    other.follow(two)
+    take(actor_as(cpts, "dispatcher"), first)()
+    page.follow(one)
+    # The other worker reads the counter before this second act, and the rows after.
+    other.follow(two, between=take(actor_as(cpts, "dispatcher"), second))
+    assert page.follow(two)
+    page.check(two)
+    assert page.kinds == ["whole", 1, 2]  # the first again: nobody knows who showed it
+
+
+def test_what_waiting_changed_is_given_to_a_page_drawn_by_a_worker_that_read_before(
+    cpts, three, clock
+):
+    (page, other), first, second = three
+    late, early = Worker(), Worker()
+    clock.move(seconds=57)
+    other.follow(early)
+    clock.move(seconds=1.5)
+    page.follow(late)
+    clock.move(seconds=4.5)  # in between all have waited a minute
+    take(actor_as(cpts, "dispatcher"), first)()
+    other.follow(early)
+    assert other.kinds == ["whole", 3] and 'class="req u2"' in other.lines[first.number]
+    page.follow(late)
+    assert page.kinds == ["whole", 1] and 'class="req u1"' in page.lines[second.number]
+    take(actor_as(cpts, "dispatcher"), second)()
+    page.follow(early)
+    page.check(early)
+    assert page.kinds == ["whole", 1, 3]
+
+
+@pytest.mark.parametrize("since", ["999999.0", "0.0", "1", "-1.5", "x.y", "1.2.3", "9" * 5000])
+def test_a_moment_nobody_followed_gets_all_the_lines(since, cpts, three):
+    (page, _), first, second = three
+    worker = Worker()
+    page.follow(worker)
+    answer = page.ask(worker, since=since, shown=page.mark)
+    assert answer.status_code == 200 and "board-moved" not in answer.text
+    assert len(shown_in(answer.text)[0]) == 3
+
+
+def test_the_lines_given_are_those_of_one_cpts(cpts, three, neighbour):
+    (page, _), first, second = three
+    worker = Worker()
+    page.follow(worker)
+    with scope(cpts=neighbour):
+        desk = actor_as(neighbour, "dispatcher")
+        there = Page(neighbour, desk, make_request(desk, phone="06 39 98 00 08").pk)
+        there.follow(worker)
+        make_request(desk, phone="06 39 98 00 09")
+    take(actor_as(cpts, "dispatcher"), first)()
+    assert page.follow(worker) and there.follow(worker)
+    assert (page.kinds, len(page.lines)) == (["whole", 1], 3)
+    assert (there.kinds, len(there.lines)) == (["whole", 1], 2)
+    lines, *_ = shown_in(there.ask(worker, since=page.version, shown=page.mark).text)
+    assert lines.keys() == there.lines.keys()
