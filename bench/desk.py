@@ -1,8 +1,9 @@
 """Fifty dispatchers on one board for five minutes, against a real `maillage serve`.
 
-Each asks "anything since?" every second, as `live.js` does, and takes what changed: the queue, with
-the request in hand when it shows something else. Five acts a second are done by them, so hardly any
-answer is "nothing", which is the worst the board can meet. 1 500 professionals, 200 open requests.
+Each asks "anything since?" every second, as `live.js` does, and takes what changed: the lines of the
+queue that moved, the request in hand too when it shows something else. Five acts a second are done
+by them, so hardly any answer is "nothing", which is the worst the board can meet. 1 500
+professionals, 200 open requests.
 PostgreSQL is a cluster made for the run and thrown away; SQLite is printed beside. The generator is
 one asyncio process: it shares the processors with the server and the database, and says how much it
 took.
@@ -167,6 +168,7 @@ class Load:
 
     def __init__(self, port: int, given: dict[str, Any]):
         self.given, self.times, self.errors = given, defaultdict(list), []
+        self.sizes = defaultdict(list)
         self.refused = 0
         self.draw = random.Random(20261122)  # noqa: S311 - the same acts at every run
         requests = given["requests"]
@@ -182,6 +184,7 @@ class Load:
     def keep(self, kind: str, answer: Answer, *statuses: int) -> bool:
         if self.is_counted:
             self.times[kind].append(answer.ms)
+            self.sizes[kind].append(len(answer.body))
         if answer.status in statuses:
             return True
         if answer.status == 409:
@@ -369,6 +372,7 @@ def measure(folder: str) -> dict[str, Any]:
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return {
         "times": load.times,
+        "sizes": load.sizes,
         "errors": load.errors,
         "refused": load.refused,
         "lasted": load.lasted,
@@ -409,6 +413,11 @@ def tell(report: Report, engine: str, found: dict[str, Any]) -> None:
             label = f"{engine}: {name} ({len(each)})"
             report.figure(f"{label}, median", float(np.percentile(each, 50)), "ms")
             report.figure(f"{label}, p95", float(np.percentile(each, 95)), "ms")
+    for name, kind in (("queue alone", "queue"), ("whole fragments", "fragment")):
+        if kind in found["sizes"]:
+            sizes = np.array(found["sizes"][kind]) / 1000
+            report.figure(f"{engine}: {name}, median", float(np.percentile(sizes, 50)), "kB")
+            report.figure(f"{engine}: {name}, p95", float(np.percentile(sizes, 95)), "kB")
     for line in sorted(set(found["errors"]))[:10]:
         print(f"  {found['errors'].count(line)} x {line}", file=sys.stderr)
 

@@ -2,16 +2,24 @@
 
 from enum import IntEnum
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
 from maillage.kernel.models import Beat, Pulse
 
+COUNTERS = "SELECT version, places, directory FROM kernel_pulse WHERE cpts_id = %s"
+
+
+def counters(cpts_id: int) -> tuple[int, int, int]:
+    """`version`, `places`, `directory`. Every screen asks each second: written as the engine reads."""
+    with connection.cursor() as cursor:
+        cursor.execute(COUNTERS, [cpts_id])
+        return cursor.fetchone() or (0, 0, 0)
+
 
 def version(cpts_id: int) -> int:
-    row = Pulse.objects.filter(pk=cpts_id).values_list("version", flat=True).first()
-    return row or 0
+    return counters(cpts_id)[0]
 
 
 class Reach(IntEnum):

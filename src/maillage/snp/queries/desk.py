@@ -6,8 +6,8 @@ from copy import copy
 from django.db.models import Model
 from django.utils import timezone
 
+from maillage.kernel import pulse
 from maillage.kernel.errors import DomainError
-from maillage.kernel.models import Pulse
 from maillage.kernel.words import WEEKDAYS
 from maillage.snp.enums import HOLIDAY, HoursKind
 from maillage.snp.models import DeskSettings, RedFlagList
@@ -24,6 +24,7 @@ _flag_lists: dict[int, RedFlagList] = {}
 # By CPTS: the counter `directory` of its pulse when they were read, and from when each is in force.
 _dates: dict[int, tuple[int, list[tuple[dt.datetime, int]]]] = {}
 KEPT_MAX = 1024
+COUNTERS = ("version", "places", "directory")  # of the pulse
 
 
 def forget_settings() -> None:
@@ -48,8 +49,7 @@ def settings_of(cpts: Cpts, now: dt.datetime | None = None) -> DeskSettings:
     `version`, `places` and `directory` are the pulse of the CPTS, read first: what is read after is
     at least as new.
     """
-    counters = ("version", "places", "directory")
-    moved = Pulse.objects.filter(pk=cpts.pk).values_list(*counters).first() or (0, 0, 0)
+    moved = pulse.counters(cpts.pk)
     directory, dates = _dates.get(cpts.pk, (None, []))
     if directory != moved[2]:
         rows = DeskSettings.objects.filter(cpts=cpts).order_by("valid_from", "pk")
@@ -63,7 +63,7 @@ def settings_of(cpts: Cpts, now: dt.datetime | None = None) -> DeskSettings:
             "demandez au coordinateur de remplir la page Réglages."
         )
     settings = _kept(_settings, DeskSettings, "hours", pk)
-    for name, value in zip(counters, moved, strict=True):
+    for name, value in zip(COUNTERS, moved, strict=True):
         setattr(settings, name, value)
     return settings
 
