@@ -106,12 +106,14 @@ def _first_slot(care_request: Any) -> Any:
 
 
 def _cookie(user: Any) -> str:
-    """Of a session opened by log-in, without its page."""
+    """Of a session opened by log-in and its second factor, without their pages."""
     auth = import_module("django.contrib.auth")
     session = import_module("django.contrib.sessions.backends.db").SessionStore()
     session[auth.SESSION_KEY] = str(user.pk)
     session[auth.BACKEND_SESSION_KEY] = "allauth.account.auth_backends.AuthenticationBackend"
     session[auth.HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session["account_authentication_methods"] = [{"method": "mfa", "at": time.time()}]
+    session["account_authentication_methods_user"] = str(user.pk)
     session.create()
     return f"sessionid={session.session_key}; csrftoken={TOKEN}"
 
