@@ -165,7 +165,7 @@ class Server:
 
 
 REQUEST_MOMENTS = (
-    *("received_at", "flags_checked_at", "owned_at", "agreement_at", "circle_at", "circle_until"),
+    *("received_at", "flags_checked_at", "owned_at", "circle_at", "circle_until"),
     *("waiting_since", "reminded_at", "escalated_at", "watch_at"),
 )
 

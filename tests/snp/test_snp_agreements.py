@@ -45,9 +45,13 @@ def theirs(neighbour):
     return coordinator(neighbour)
 
 
+AGREED = {"agreement_from": "patient", "agreement_scope": "neighbours"}
+
+
 def to_neighbours(desk, **said):
-    """A request whose search has come to the neighbours, or to the duty person when none lends."""
-    care_request = make_request(desk, **said)
+    """A request whose search has come to the neighbours, or to the duty person when none lends. The
+    patient agreed that far."""
+    care_request = make_request(desk, **AGREED | said)
     return actions.widen(by=desk, care_request=care_request)
 
 
@@ -157,7 +161,7 @@ def test_only_the_willing_who_give_their_slots_to_their_own_desk(
 def test_nothing_is_shown_before_the_neighbours_circle(client, desk, cpts, neighbour, ours, theirs):
     agree(ours, theirs)
     doctor, slot = make_willing(neighbour, family_name="Prêté")
-    care_request = make_request(desk)
+    care_request = make_request(desk, **AGREED)
     assert doctor.pk not in everybody(care_request)
     with pytest.raises(actions.NotSuitable):
         actions.propose(by=desk, care_request=care_request, slot=slot)
@@ -427,7 +431,7 @@ def test_one_slot_asked_by_its_own_desk_and_by_the_neighbours(pair, turns):
     for cpts in (one, two):
         with scope(cpts=cpts):
             by = actor_as(cpts, Role.DISPATCHER)
-            care_request = make_request(by)
+            care_request = make_request(by, **AGREED)
             if cpts == one:
                 actions.widen(by=by, care_request=care_request)
         calls.append(partial(in_scope, cpts, by, care_request, slot))

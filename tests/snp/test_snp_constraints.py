@@ -151,7 +151,6 @@ CHANGES = [
     ("care_request_says_why_and_how_old", "request", {"reason": ""}),
     ("care_request_kind_known", "request", {"kind": "street"}),
     ("care_request_open_has_a_phone", "request", {"phone": ""}),
-    ("care_request_agreement_all_or_nothing", "request", {"agreement_at": None}),
     ("care_request_owner_all_or_nothing", "request", {"owned_at": None}),
     ("care_request_cancelled_says_by_whom", "request", {"cancelled_by": "patient"}),
     ("care_request_closed_says_when", "request", {"closed_at": MONDAY}),

@@ -22,7 +22,7 @@ from maillage.accounts.rules import SYSTEM
 from maillage.kernel import pulse
 from maillage.kernel.errors import InvalidTransition, NotAllowed
 from maillage.kernel.models import JournalLine
-from maillage.residents.actions import LikelyDouble, record_resident
+from maillage.residents.actions import BadConsent, LikelyDouble, record_resident
 from maillage.residents.models import Resident
 from maillage.snp import actions, queries
 from maillage.snp.actions.life import TooLate
@@ -110,8 +110,8 @@ def test_a_sign_keeps_the_phone_and_the_commune_and_nothing_else(desk, cpts):
     assert care_request.status == "handed_over" and care_request.closed_at is None
     assert (care_request.phone, care_request.commune_id) == ("0639980001", "71306")
     kept = [care_request.reason, care_request.note, care_request.age_band, care_request.kind]
-    kept += [care_request.caller_name, care_request.agreement_from]
-    assert kept == [""] * 6 and not care_request.sms_allowed
+    kept.append(care_request.caller_name)
+    assert kept == [""] * 5 and not care_request.sms_allowed and care_request.sharing is None
     assert care_request.resident is None and care_request.usual_doctor is None
     assert not Resident.objects.exists()
     assert care_request.hand_over.red_flag == sign
@@ -258,18 +258,18 @@ def test_the_usual_doctor_of_a_known_resident_is_the_requests(desk, cpts):
 
 def test_the_agreement_says_who_gave_it_when_and_to_whom(desk, clock):
     care_request = make_request(desk)
-    assert care_request.agreement_at is None
-    with pytest.raises(actions.Incomplete, match="qui a donné son accord"):
+    assert care_request.sharing is None
+    with pytest.raises(BadConsent, match="qui a donné son accord"):
         actions.record_agreement(by=desk, care_request=care_request, giver="voisin")
     with pytest.raises(NotAllowed, match="par une personne de la régulation"):
         actions.record_agreement(by=SYSTEM, care_request=care_request, giver="patient")
     now = clock.move(minutes=1)
-    agreed = actions.record_agreement(by=desk, care_request=care_request, giver="caller")
-    assert (agreed.agreement_from, agreed.agreement_at) == ("caller", now)
-    assert agreed.agreement_by_id == desk.seat_id
+    agreed = actions.record_agreement(by=desk, care_request=care_request, giver="caller").sharing
+    assert (agreed.giver, agreed.given_at, agreed.means) == ("caller", now, "spoken")
+    assert (agreed.collected_by_id, agreed.scope) == (desk.seat_id, "cpts")
     clock.move(minutes=1)
     again = actions.record_agreement(by=desk, care_request=care_request, giver="patient")
-    assert (again.agreement_from, again.agreement_at) == ("caller", now)
+    assert again.sharing == agreed
 
 
 def test_the_case_is_whoever_took_it(desk, cpts):

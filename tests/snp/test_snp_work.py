@@ -250,7 +250,8 @@ def test_a_merge_counts_from_the_first_reception_and_frees_the_places(desk, cpts
     assert fresh(first.proposal.booking).state == "released"
     assert (kept.received_at, kept.own_received_at) == (MONDAY, own)
     assert kept.resident_id == one.resident_id and kept.note == "dès ce matin"
-    assert kept.agreement_from == "patient" and kept.watch_at is not None
+    assert kept.sharing == one.sharing and kept.sharing.giver == "patient"
+    assert kept.watch_at is not None
     assert f"n° {kept.number}" in last_text(one) and f"n° {one.number}" in last_text(kept)
     assert merge(desk, one, kept).pk == one.pk  # a double click
     assert kept.events.filter(kind="merged").count() == 1
@@ -322,7 +323,7 @@ def test_an_unmerge_gives_back_what_was_lent_and_each_its_own_reception(desk, cl
     assert (back.status, back.received_at, back.merged_into_id) == ("new", MONDAY, None)
     assert (back.owner_id, back.closed_at) == (other.seat_id, None) and back.circle_until
     assert (kept.received_at, kept.own_received_at, kept.resident_id) == (own, None, None)
-    assert (kept.note, kept.agreement_from, kept.agreement_at) == ("", "", None)
+    assert (kept.note, kept.sharing, back.sharing.giver) == ("", None, "patient")
     with pytest.raises(actions.TooLate, match="pas fusionnée"):
         actions.unmerge(by=other, care_request=back)
 

@@ -264,6 +264,7 @@ class Objects:
         self.made["slot"] = make_slot(self.doctor, 60)
         self.made["slot_free"] = make_slot(self.doctor, 120)
         self.made["care_request"] = self.request()
+        self.made["sharing"] = self.made["care_request"].sharing
         self.made["proposal"] = snp.propose(
             by=self.desk, care_request=self.made["care_request"], slot=self.made["slot"]
         )

@@ -61,13 +61,17 @@ class NoticeState(models.TextChoices):
     SENT = "sent", "envoyé"
     KEPT = "kept", "gardé (démonstration)"
     FAILED = "failed", "abandonné après plusieurs essais"
+    DROPPED = "dropped", "retiré avant l'envoi"
 
 
 NOTICE_TRANSITIONS: dict[str, frozenset[str]] = {
-    NoticeState.WAITING: frozenset({NoticeState.SENT, NoticeState.KEPT, NoticeState.FAILED}),
+    NoticeState.WAITING: frozenset(
+        {NoticeState.SENT, NoticeState.KEPT, NoticeState.FAILED, NoticeState.DROPPED}
+    ),
     NoticeState.SENT: frozenset(),
     NoticeState.KEPT: frozenset(),
     NoticeState.FAILED: frozenset({NoticeState.WAITING}),
+    NoticeState.DROPPED: frozenset(),
 }
 
 # Minutes before each new try; after the last the notice is abandoned and shown as such.

@@ -179,7 +179,10 @@ class Notice(models.Model):
                 condition=Q(state__in=NoticeState.values), name="notice_state_is_known"
             ),
             models.CheckConstraint(
-                condition=Q(sent_at=None, state__in=[NoticeState.WAITING, NoticeState.FAILED])
+                condition=Q(
+                    sent_at=None,
+                    state__in=[NoticeState.WAITING, NoticeState.FAILED, NoticeState.DROPPED],
+                )
                 | Q(sent_at__isnull=False, state__in=[NoticeState.SENT, NoticeState.KEPT]),
                 name="notice_sent_says_when",
             ),

@@ -104,6 +104,7 @@ NAVIGATION = (
     ("Territoire", "territory:page", "map-2", Permission.TERRITORY_VIEW),
     ("Réglages", "snp:settings", "settings", Permission.SNP_SETTINGS),
     ("Rôles", "accounts:seats", "key", Permission.SEATS_MANAGE),
+    ("Information", "residents:notices", "info-circle", Permission.CPTS_SETTINGS),
     ("Envois", "accounts:outbox", "mail", Permission.OUTBOX_VIEW),
     ("Journal", "home:journal", "notebook", Permission.JOURNAL_VIEW),
 )

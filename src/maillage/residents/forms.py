@@ -78,6 +78,24 @@ class SearchForm(IdentityForm):
         return given
 
 
+class NoticeForm(forms.Form):
+    """A new version of the text; from now on when no date is given."""
+
+    text = forms.CharField(
+        label="Texte lu ou remis aux habitants",
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 10}),
+        help_text="Qui traite les données, pourquoi, qui les voit, combien de temps, quels droits et "
+        "à qui écrire. Il se lit au téléphone : court et simple.",
+    )
+    valid_from = forms.DateTimeField(
+        label="En service à partir du",
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+        help_text="Vide : maintenant.",
+    )
+
+
 class ResidentForm(IdentityForm):
     email = forms.EmailField(label="Adresse électronique", required=False, max_length=254)
     usual_doctor = forms.ModelChoiceField(

@@ -4,10 +4,18 @@ from django.db import models
 from django.db.models import Q
 from django_scopes import ScopedManager
 
+from maillage.accounts.models import Seat
 from maillage.directory.models import Professional
+from maillage.kernel.constraints import TenantForeignKey
 from maillage.kernel.models import OF_CPTS, tenant_constraints
 from maillage.kernel.permissions import Permission
-from maillage.kernel.retention import Retention, RetentionClass
+from maillage.kernel.retention import Retention, RetentionClass, nobody
+from maillage.residents.enums import (
+    AgreementGiver,
+    AgreementMeans,
+    InformationMeans,
+    SharingScope,
+)
 from maillage.territory.models import Commune, Cpts
 
 
@@ -86,3 +94,147 @@ class Resident(models.Model):
 
     def __str__(self):
         return f"{self.given_name} {self.family_name}".strip() or "habitant effacé"
+
+
+class InformationNoticeQuerySet(models.QuerySet):
+    def in_force(self, now):
+        """The last one whose date has come."""
+        return self.filter(valid_from__lte=now).order_by("-valid_from", "-pk")[:1]
+
+    def visible_to(self, actor):
+        if not actor.may(Permission.CPTS_SETTINGS, actor.cpts_id):
+            return self.none()
+        return self.filter(cpts=actor.cpts_id)
+
+
+class InformationNotice(models.Model):
+    """One version of the text that tells people what is done with their data (RGPD, art. 13 and 14),
+    from a moment on."""
+
+    tenancy: ClassVar[str] = OF_CPTS
+    retention: ClassVar[Retention] = nobody("texte lu aux habitants, et ses versions")
+
+    cpts = models.ForeignKey(Cpts, on_delete=models.PROTECT, related_name="+")
+    version = models.PositiveIntegerField()
+    text = models.TextField("texte lu ou remis")
+    valid_from = models.DateTimeField("à partir du")
+    set_by = models.ForeignKey(Seat, null=True, on_delete=models.PROTECT, related_name="+")
+
+    objects = ScopedManager(
+        cpts="cpts", _manager_class=models.Manager.from_queryset(InformationNoticeQuerySet)
+    )
+
+    class Meta:
+        ordering = ["-version"]
+        constraints = [
+            *tenant_constraints("information_notice"),
+            TenantForeignKey(field="set_by", name="information_notice_set_by_same_cpts"),
+            models.UniqueConstraint(
+                fields=["cpts", "version"],
+                name="information_notice_version_once",
+                violation_error_message="Cette version du texte existe déjà.",
+            ),
+            models.CheckConstraint(condition=~Q(text=""), name="information_notice_says_something"),
+        ]
+
+    def __str__(self):
+        return f"version {self.version}"
+
+
+class ConsentQuerySet(models.QuerySet):
+    def visible_to(self, actor):
+        if not actor.may(Permission.RESIDENT_DESK, actor.cpts_id):
+            return self.none()
+        return self.filter(cpts=actor.cpts_id)
+
+
+class InformationGiven(models.Model):
+    """The notice was given to somebody: which version, when, how, by whom. Nobody yet: a request
+    whose patient is not named."""
+
+    tenancy: ClassVar[str] = OF_CPTS
+    retention: ClassVar[Retention] = Retention(
+        kind=RetentionClass.CONSENT, ends="given_at", holds=("resident",)
+    )
+
+    cpts = models.ForeignKey(Cpts, on_delete=models.PROTECT, related_name="+")
+    resident = models.ForeignKey(
+        Resident, null=True, blank=True, on_delete=models.PROTECT, related_name="information"
+    )
+    notice = models.ForeignKey(InformationNotice, on_delete=models.PROTECT, related_name="given")
+    means = models.CharField(max_length=8, choices=InformationMeans.choices)
+    given_at = models.DateTimeField("donnée à")
+    given_by = models.ForeignKey(Seat, null=True, on_delete=models.PROTECT, related_name="+")
+
+    objects = ScopedManager(
+        cpts="cpts", _manager_class=models.Manager.from_queryset(ConsentQuerySet)
+    )
+
+    class Meta:
+        ordering = ["-given_at", "-pk"]
+        constraints = [
+            *tenant_constraints("information_given"),
+            TenantForeignKey(field="resident", name="information_given_resident_same_cpts"),
+            TenantForeignKey(field="notice", name="information_given_notice_same_cpts"),
+            TenantForeignKey(field="given_by", name="information_given_by_same_cpts"),
+            models.CheckConstraint(
+                condition=Q(means__in=InformationMeans.values), name="information_given_means_known"
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.given_at:%F %T}"
+
+
+class SharingAgreement(models.Model):
+    """Somebody agreed that a patient's identity and contact be shared (L.1110-4): who, with whom, how
+    and when it was obtained, by whom; and when it was taken back."""
+
+    tenancy: ClassVar[str] = OF_CPTS
+    retention: ClassVar[Retention] = Retention(
+        kind=RetentionClass.CONSENT, ends="given_at", holds=("resident",)
+    )
+
+    cpts = models.ForeignKey(Cpts, on_delete=models.PROTECT, related_name="+")
+    resident = models.ForeignKey(
+        Resident, null=True, blank=True, on_delete=models.PROTECT, related_name="agreements"
+    )
+    giver = models.CharField("donné par", max_length=14, choices=AgreementGiver.choices)
+    scope = models.CharField("partage avec", max_length=10, choices=SharingScope.choices)
+    means = models.CharField("recueilli", max_length=7, choices=AgreementMeans.choices)
+    given_at = models.DateTimeField("recueilli à")
+    collected_by = models.ForeignKey(Seat, on_delete=models.PROTECT, related_name="+")
+    withdrawn_at = models.DateTimeField("retiré à", null=True, blank=True)
+    withdrawn_by = models.ForeignKey(
+        Seat, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+
+    objects = ScopedManager(
+        cpts="cpts", _manager_class=models.Manager.from_queryset(ConsentQuerySet)
+    )
+
+    class Meta:
+        ordering = ["-given_at", "-pk"]
+        constraints = [
+            *tenant_constraints("sharing_agreement"),
+            TenantForeignKey(field="resident", name="sharing_agreement_resident_same_cpts"),
+            TenantForeignKey(field="collected_by", name="sharing_agreement_collected_same_cpts"),
+            TenantForeignKey(field="withdrawn_by", name="sharing_agreement_withdrawn_same_cpts"),
+            models.CheckConstraint(
+                condition=Q(giver__in=AgreementGiver.values), name="sharing_agreement_giver_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(scope__in=SharingScope.values), name="sharing_agreement_scope_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(means__in=AgreementMeans.values), name="sharing_agreement_means_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(withdrawn_at=None, withdrawn_by=None)
+                | Q(withdrawn_at__gte=models.F("given_at"), withdrawn_by__isnull=False),
+                name="sharing_agreement_withdrawn_says_by_whom",
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.get_giver_display()}, {self.given_at:%F %T}"

@@ -3,14 +3,14 @@
 import datetime as dt
 import re
 
-from django.db.models import Q
+from django.db.models import Max, Q
 from django.utils import timezone
 
 from maillage.directory.enums import Profession
 from maillage.directory.models import Professional
 from maillage.kernel.identifiers import fold, is_insee, phone_digits
 from maillage.kernel.permissions import Actor
-from maillage.residents.models import Resident
+from maillage.residents.models import InformationNotice, Resident, SharingAgreement
 from maillage.residents.rules import can_keep_residents
 from maillage.territory.models import Commune, Cpts
 
@@ -110,3 +110,31 @@ def doctors_of(cpts: Cpts):
     return Professional.objects.in_cpts(cpts, timezone.localdate()).filter(
         profession=Profession.DOCTOR
     )
+
+
+# What people were told, and what they agreed to
+
+
+def notice_of(cpts: Cpts, now: dt.datetime | None = None) -> InformationNotice | None:
+    """The text in force, or None while nobody wrote one."""
+    found = InformationNotice.objects.filter(cpts=cpts).in_force(now or timezone.now())
+    return found.first()
+
+
+def last_version(cpts: Cpts) -> int | None:
+    return InformationNotice.objects.filter(cpts=cpts).aggregate(n=Max("version"))["n"]
+
+
+def notices_of(cpts: Cpts) -> list[InformationNotice]:
+    """Every version, the last first, with whoever wrote it."""
+    return list(InformationNotice.objects.filter(cpts=cpts).select_related("set_by__user"))
+
+
+def agreements_of(resident: Resident) -> list[SharingAgreement]:
+    """What a resident agreed to, the newest first, with whoever wrote it down."""
+    return list(resident.agreements.select_related("collected_by__user", "withdrawn_by__user"))
+
+
+def information_of(resident: Resident) -> list:
+    """When a resident was told what is done with their data, the newest first."""
+    return list(resident.information.select_related("notice", "given_by__user"))

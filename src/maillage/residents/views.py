@@ -3,11 +3,11 @@ from django.shortcuts import redirect
 
 from maillage.directory.models import Professional
 from maillage.kernel import journal
-from maillage.kernel.errors import DomainError
+from maillage.kernel.errors import DomainError, NotAllowed
 from maillage.kernel.pages import page, render_page
 from maillage.kernel.permissions import Permission
 from maillage.residents import actions, queries
-from maillage.residents.forms import ResidentForm, SearchForm
+from maillage.residents.forms import NoticeForm, ResidentForm, SearchForm
 from maillage.residents.models import Resident
 
 PURPOSE = "régulation SNP"
@@ -46,7 +46,36 @@ def search(request):
 def detail(request, resident):
     """One resident: who they are here, how to call them back, their usual doctor."""
     _read(request, "residents.detail", [resident])
-    return render_page(request, "residents/detail.html", {"resident": resident})
+    context = {
+        "resident": resident,
+        "agreements": queries.agreements_of(resident),
+        "information": queries.information_of(resident),
+    }
+    return render_page(request, "residents/detail.html", context)
+
+
+@page(Permission.CPTS_SETTINGS, methods=("GET", "POST"))
+def notices(request):
+    """The text that tells people what is done with their data: each version with its date."""
+    form = NoticeForm(request.POST or None)
+    if form.is_valid():
+        try:
+            notice = actions.set_notice(by=request.actor, cpts=request.cpts, **form.cleaned_data)
+        except NotAllowed:
+            raise
+        except DomainError as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, f"Version {notice.version} enregistrée.")
+            return redirect("residents:notices", cpts=request.cpts.slug)
+    context = {
+        "form": form,
+        "in_force": queries.notice_of(request.cpts),
+        "notices": queries.notices_of(request.cpts),
+    }
+    return render_page(
+        request, "residents/notices.html", context, status=422 if form.is_bound else 200
+    )
 
 
 def _doctors(request, resident=None):

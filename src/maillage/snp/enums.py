@@ -189,6 +189,9 @@ class AgeBand(models.TextChoices):
         return int(low), int(high)
 
 
+MINORS = frozenset({AgeBand.INFANT, AgeBand.TODDLER, AgeBand.CHILD})
+
+
 class InformState(models.TextChoices):
     NOT_YET = "not_yet", "sans objet"
     TO_INFORM = "to_inform", "à informer"
@@ -210,12 +213,6 @@ class InformResult(models.TextChoices):
     NO_ANSWER = "no_answer", "pas de réponse"
     UNREACHABLE = "unreachable", "injoignable"
     REFUSED = "refused", "le patient refuse"
-
-
-class AgreementGiver(models.TextChoices):
-    PATIENT = "patient", "le patient"
-    CALLER = "caller", "l'appelant, pour le patient"
-    REPRESENTATIVE = "representative", "le représentant légal"
 
 
 class CancelledBy(models.TextChoices):

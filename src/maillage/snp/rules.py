@@ -7,6 +7,7 @@ from maillage.directory.models import (
     ProfessionalAccount,
 )
 from maillage.kernel.permissions import Actor, Permission
+from maillage.residents.rules import covers
 from maillage.snp.enums import ProposalState
 from maillage.snp.models import Agreement, CareRequest, Proposal
 from maillage.territory.models import Cpts
@@ -81,6 +82,11 @@ def answers_as_locum(actor: Actor, proposal: Proposal) -> int | None:
     return own if own != proposal.professional_id else None
 
 
+def is_withdrawn(care_request: CareRequest) -> bool:
+    """The patient agreed, then took it back: nothing about them is for professionals any more."""
+    return care_request.sharing is not None and not covers(care_request.sharing)
+
+
 def can_see_reason(actor: Actor, proposal: Proposal) -> bool:
     """The coded reason: the professional who accepted, signed in."""
     return proposal.state == ProposalState.ACCEPTED and is_asked(actor, proposal)
@@ -88,7 +94,7 @@ def can_see_reason(actor: Actor, proposal: Proposal) -> bool:
 
 def can_see_identity(actor: Actor, proposal: Proposal) -> bool:
     """Identity and phone: the same, once the patient agreed to be put in touch."""
-    return proposal.care_request.agreement_at is not None and can_see_reason(actor, proposal)
+    return covers(proposal.care_request.sharing) and can_see_reason(actor, proposal)
 
 
 def can_record_outcome(actor: Actor, care_request: CareRequest) -> bool:

@@ -38,6 +38,12 @@ urlpatterns = [
     path("c/<slug:cpts>/snp/<int:pk>/proposer/", views.propose, name="propose"),
     path("c/<slug:cpts>/snp/<int:pk>/elargir/", views.widen, name="widen"),
     path("c/<slug:cpts>/snp/<int:pk>/accord/", views.agreement, name="agreement"),
+    path("c/<slug:cpts>/snp/<int:pk>/information/", views.information, name="information"),
+    path(
+        "c/<slug:cpts>/snp/partage/<int:pk>/retirer/",
+        views.sharing_withdraw,
+        name="sharing_withdraw",
+    ),
     path("c/<slug:cpts>/snp/<int:pk>/patient/", views.name_patient, name="name"),
     path("c/<slug:cpts>/snp/<int:pk>/signes/", views.signs, name="signs"),
     path("c/<slug:cpts>/snp/<int:pk>/reprise/", views.confirm, name="confirm"),

@@ -3,6 +3,7 @@
 from maillage.accounts.actions.notices import (
     LEASE,
     claim_notice,
+    drop_notices,
     keep_notices,
     mark_notice_refused,
     mark_notice_sent,
@@ -33,6 +34,7 @@ __all__ = [
     "decline_seat",
     "end_sessions",
     "forget_try",
+    "drop_notices",
     "invite_seat",
     "keep_notices",
     "mark_notice_refused",

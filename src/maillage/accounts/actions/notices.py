@@ -5,6 +5,7 @@ is due again when the lease ends (at most one copy too many, which carries the s
 """
 
 import datetime as dt
+from collections.abc import Iterable
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -89,6 +90,16 @@ def mark_notice_refused(*, by: Actor, notice: Notice, error: str, now: dt.dateti
     Notice.objects.filter(pk=notice.pk, state=NoticeState.WAITING, tries=notice.tries).update(
         **change
     )
+
+
+@transaction.atomic
+def drop_notices(*, by: Actor, keys: Iterable[str]) -> int:
+    """What waits under these keys no longer goes out; returns how many. What left has left.
+
+    The act that asks for it writes the journal.
+    """
+    waiting = Notice.objects.filter(key__in=list(keys), state=NoticeState.WAITING)
+    return waiting.update(state=NoticeState.DROPPED)
 
 
 @transaction.atomic

@@ -44,11 +44,19 @@ from maillage.directory.enums import (
 )
 from maillage.directory.models import Place, Professional, Structure
 from maillage.kernel.identifiers import fold, luhn_is_valid
+from maillage.residents import actions as residents
+from maillage.residents.models import InformationNotice
 from maillage.snp import actions as snp
 from maillage.snp.forms import parse_hours
 from maillage.snp.gateway import proposed_settings
 from maillage.territory.models import Commune, Cpts
 
+INFORMATION = (
+    "Exemple, à faire relire. La CPTS garde votre nom, votre numéro et le motif de votre demande pour "
+    "vous trouver un rendez-vous. Seuls la régulation et le professionnel qui vous reçoit les voient, "
+    "avec votre accord, que vous pouvez retirer à tout moment. Ils sont effacés après la fin de la "
+    "demande. Pour vos droits, écrivez à la CPTS."
+)
 SINCE_DAYS = 150  # the desk, its seats and the weeks are older than what is told of them
 
 
@@ -69,6 +77,9 @@ def open_desk(cpts: Cpts) -> None:
         source=f"Démonstration. {proposed.source}"[:200],
         valid_from=timezone.now() - dt.timedelta(days=SINCE_DAYS),
     )
+    since = timezone.now() - dt.timedelta(days=SINCE_DAYS)
+    notice = residents.set_notice(by=SYSTEM, cpts=cpts, text=INFORMATION)
+    InformationNotice.objects.filter(pk=notice.pk).update(valid_from=since)
     snp.validate_red_flags(
         by=SYSTEM,
         cpts=cpts,

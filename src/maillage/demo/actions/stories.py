@@ -15,8 +15,9 @@ from maillage.demo.enums import DISPLACED, FAMILY_NAMES, GIVEN_NAMES, STORIES
 from maillage.directory.enums import Profession
 from maillage.directory.models import Professional
 from maillage.kernel.permissions import Actor
+from maillage.residents.enums import AgreementGiver
 from maillage.snp import actions as snp
-from maillage.snp.enums import ProposalState
+from maillage.snp.enums import MINORS, ProposalState
 from maillage.snp.models import (
     Call,
     CareRequest,
@@ -34,8 +35,7 @@ CHUNK = 5  # minutes between two looks of the clock
 MINUTES = dt.timedelta(minutes=1)
 OF_REQUEST = (
     *("received_at", "own_received_at", "owned_at", "circle_at", "circle_until", "watch_at"),
-    *("waiting_since", "reminded_at", "escalated_at", "flags_checked_at", "agreement_at"),
-    "closed_at",
+    *("waiting_since", "reminded_at", "escalated_at", "flags_checked_at", "closed_at"),
 )
 OF_ROWS = {
     Proposal: ("sent_at", "expires_at", "answered_at"),
@@ -85,6 +85,7 @@ def _call(desk: Actor, cpts: Cpts, number: int, story, name) -> CareRequest:
     reason, age_band, insee, channel, note, said, _ = story
     words = said.split()
     is_named = "named" in words
+    giver = AgreementGiver.PARENT if age_band in MINORS else AgreementGiver.PATIENT
     same_call = number - 1 if "again" in words else number
     doctors = directory_of(cpts, Profession.DOCTOR, "SM54")
     return snp.create_care_request(
@@ -101,7 +102,8 @@ def _call(desk: Actor, cpts: Cpts, number: int, story, name) -> CareRequest:
             given_name=name[0] if is_named else "",
             family_name=name[1] if is_named else "",
             sms_allowed=is_named,
-            agreement_from="patient" if is_named else "",
+            agreement_from=giver if is_named else "",
+            information="spoken" if is_named else "",
             sas_regulated="sas" in words,
             kind="remote" if "remote" in words else "",
             ring=Ring.objects.filter(cpts=cpts).order_by("pk").first() if "ring" in words else None,
@@ -130,6 +132,9 @@ def _older(care_request: CareRequest, age: dt.timedelta) -> None:
         model.objects.filter(care_request=care_request).update(
             **{moment: F(moment) - age for moment in moments}
         )
+    for consent in (care_request.sharing, care_request.information):
+        if consent is not None:
+            type(consent).objects.filter(pk=consent.pk).update(given_at=F("given_at") - age)
     Booking.objects.filter(proposal__care_request=care_request).update(
         held_until=F("held_until") - age, changed_at=F("changed_at") - age
     )

@@ -41,10 +41,9 @@ from maillage.snp.actions.intake import (
     check_signs,
     create_care_request,
     name_resident,
-    record_agreement,
     take_case,
 )
-from maillage.snp.actions.life import Incomplete, NoOwner, TooLate
+from maillage.snp.actions.life import Incomplete, NoAgreement, NoOwner, TooLate
 from maillage.snp.actions.merge import merge, unmerge
 from maillage.snp.actions.orientation import (
     EnoughProposals,
@@ -65,6 +64,11 @@ from maillage.snp.actions.rings import (
     rename_ring,
 )
 from maillage.snp.actions.roster import BadOnCall, end_on_call, set_on_call
+from maillage.snp.actions.sharing import (
+    record_agreement,
+    record_information,
+    withdraw_sharing,
+)
 from maillage.snp.actions.work import hand_over_shift, note_call, send_day_summary
 
 __all__ = [
@@ -96,6 +100,7 @@ __all__ = [
     "take_counter",
     "unmerge",
     "DeskCannotClose",
+    "NoAgreement",
     "NoOwner",
     "close_desk",
     "flag_absence",
@@ -123,6 +128,8 @@ __all__ = [
     "name_resident",
     "propose",
     "record_agreement",
+    "record_information",
+    "withdraw_sharing",
     "record_outcome",
     "refuse_proposal",
     "reorient",

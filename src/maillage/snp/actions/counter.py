@@ -17,6 +17,7 @@ from maillage.snp.actions.life import (
     TooLate,
     bump_boards,
     check_desk,
+    check_sharing,
     end_proposal,
     live_proposals,
     lock_slots,
@@ -89,6 +90,7 @@ def counter_offer(*, by: Actor, proposal: Proposal, starts_at: dt.datetime) -> P
         return proposal
     if proposal.state != ProposalState.SENT:
         raise TooLate("Cette proposition n'attend plus de réponse. Merci.")
+    check_sharing(care_request, with_neighbours=proposal.agreement_id is not None)
     now = timezone.now()
     settings = settings_of(care_request.cpts, now)
     _check_hour(proposal, starts_at, settings, now)
@@ -166,6 +168,7 @@ def take_counter(*, by: Actor, proposal: Proposal) -> Proposal:
     if proposal.counter_at <= now:
         raise TooLate("L'heure proposée est passée : cherchez un autre créneau.")
     check_agreement(proposal)
+    check_sharing(care_request, with_neighbours=proposal.agreement_id is not None)
     others = [each for each in live_proposals(care_request) if each.pk != proposal.pk]
     # The slots of the others before the professional's own row: opening ends with the pulse.
     lock_slots(*(other.booking.slot_id for other in others))

@@ -15,7 +15,8 @@ from maillage.kernel.errors import DomainError, NotAllowed
 from maillage.kernel.identifiers import fold, phone_digits
 from maillage.kernel.permissions import Actor
 from maillage.kernel.words import moment
-from maillage.residents.actions import record_resident
+from maillage.residents import actions as residents
+from maillage.residents.enums import AgreementGiver, AgreementMeans, SharingScope
 from maillage.residents.models import Resident
 from maillage.snp.actions.circles import begin_circles
 from maillage.snp.actions.life import (
@@ -29,7 +30,7 @@ from maillage.snp.actions.life import (
     tell,
 )
 from maillage.snp.enums import (
-    AgreementGiver,
+    MINORS,
     CareRequestStatus,
     Channel,
     EventKind,
@@ -123,6 +124,9 @@ class Intake:
     can_travel: bool = True
     kind: str = ""
     agreement_from: str = ""
+    agreement_scope: str = SharingScope.CPTS
+    agreement_means: str = AgreementMeans.SPOKEN
+    information: str = ""
     sas_regulated: bool = False
     ring: Ring | None = None
     double_checked: bool = False
@@ -247,7 +251,12 @@ def _row(by: Actor, cpts: Cpts, intake: Intake, number: int, phone: str) -> Care
         **values,
     )
     if intake.agreement_from and by.seat_id:
-        _agree(care_request, intake.agreement_from, by)
+        scope, means = intake.agreement_scope, intake.agreement_means
+        agree(care_request, intake.agreement_from, scope=scope, means=means, by=by)
+    if intake.information:
+        care_request.information = residents.record_information(
+            by=by, cpts=cpts, resident=resident, means=intake.information
+        )
     return care_request
 
 
@@ -263,8 +272,8 @@ def _tell_call(care_request: CareRequest, intake: Intake, by: Actor) -> None:
     else:
         tell(care_request, EventKind.CREATED, f"Appel reçu ({channel}).", by=by)
         _hand_over(care_request, intake.red_flag, by)
-    if care_request.agreement_at:
-        tell(care_request, EventKind.AGREEMENT, _agreement_text(care_request), by=by)
+    if care_request.sharing is not None:
+        tell(care_request, EventKind.AGREEMENT, agreement_text(care_request), by=by)
 
 
 def _sent_before(cpts: Cpts, intake: Intake) -> CareRequest | None:
@@ -309,7 +318,7 @@ def _resident(by: Actor, cpts: Cpts, intake: Intake, phone: str) -> Resident | N
         return intake.resident
     if not intake.family_name.strip():
         return None
-    return record_resident(
+    return residents.record_resident(
         by=by,
         cpts=cpts,
         is_sure=intake.is_sure,
@@ -323,15 +332,25 @@ def _resident(by: Actor, cpts: Cpts, intake: Intake, phone: str) -> Resident | N
     )
 
 
-def _agree(care_request: CareRequest, giver: str, by: Actor) -> None:
-    care_request.agreement_from = AgreementGiver(giver)
-    care_request.agreement_at = timezone.now()
-    care_request.agreement_by_id = by.seat_id
+def agree(care_request: CareRequest, giver: str, *, scope: str, means: str, by: Actor) -> None:
+    """The agreement of this request from now on; a row of its own, kept with the patient's."""
+    care_request.sharing = residents.record_agreement(
+        by=by,
+        cpts=care_request.cpts,
+        resident=care_request.resident,
+        giver=giver,
+        scope=scope,
+        means=means,
+        for_a_minor=care_request.age_band in MINORS,
+    )
 
 
-def _agreement_text(care_request: CareRequest) -> str:
-    giver = AgreementGiver(care_request.agreement_from).label
-    return f"Accord oral de mise en relation donné par {giver}."
+def agreement_text(care_request: CareRequest) -> str:
+    sharing = care_request.sharing
+    giver = AgreementGiver(sharing.giver).label
+    means = AgreementMeans(sharing.means).label
+    with_whom = SharingScope(sharing.scope).label
+    return f"Accord {means} de partage avec {with_whom}, donné par {giver}."
 
 
 def _hand_over(care_request: CareRequest, red_flag: RedFlag | None, by: Actor) -> None:
@@ -344,24 +363,6 @@ def _hand_over(care_request: CareRequest, red_flag: RedFlag | None, by: Actor) -
     )
     sign = f"Signe d'alerte : {red_flag.label}. " if red_flag else ""
     tell(care_request, EventKind.HANDED_OVER, f"{sign}À transmettre au 15 maintenant.", by=by)
-
-
-@transaction.atomic
-def record_agreement(*, by: Actor, care_request: CareRequest, giver: str) -> CareRequest:
-    """Record the spoken agreement to be put in touch. Raises NotAllowed, TooLate, Incomplete."""
-    check_desk(by, care_request)
-    care_request = lock_open(care_request)
-    if by.seat_id is None:
-        raise NotAllowed("L'accord est recueilli par une personne de la régulation.")
-    if giver not in AgreementGiver.values:
-        raise Incomplete("Indiquez qui a donné son accord.")
-    if care_request.agreement_at is None:
-        _agree(care_request, giver, by)
-        save(care_request, by=by)
-        tell(care_request, EventKind.AGREEMENT, _agreement_text(care_request), by=by)
-        journal.record("snp.agreement_recorded", care_request, by=by, cpts=care_request.cpts_id)
-        pulse.bump(care_request.cpts_id, reach=pulse.Reach.BOARD)
-    return care_request
 
 
 @transaction.atomic
@@ -398,6 +399,12 @@ def name_resident(
     care_request.resident = _resident(by, care_request.cpts, named, care_request.phone)
     if care_request.resident.usual_doctor_id:
         care_request.usual_doctor_id = care_request.resident.usual_doctor_id
+    residents.bind_consent(
+        by=by,
+        resident=care_request.resident,
+        agreement=care_request.sharing,
+        information=care_request.information,
+    )
     save(care_request, by=by)
     tell(care_request, EventKind.CHANGED, "Patient nommé.", by=by)
     journal.record(

@@ -12,6 +12,8 @@ from maillage.kernel import pulse
 from maillage.kernel.errors import DomainError, NotAllowed
 from maillage.kernel.permissions import Actor
 from maillage.kernel.transitions import check_transition
+from maillage.residents.enums import SharingScope
+from maillage.residents.rules import covers
 from maillage.snp.actions.notices import tell_withdrawn
 from maillage.snp.enums import (
     OPEN,
@@ -31,7 +33,7 @@ from maillage.snp.queries.ladder import (
     next_watch,
     standby,
 )
-from maillage.snp.rules import can_dispatch
+from maillage.snp.rules import can_dispatch, is_withdrawn
 
 
 class Incomplete(DomainError):
@@ -44,6 +46,25 @@ class NoOwner(DomainError):
 
 class TooLate(DomainError):
     """The request or the place went to somebody else meanwhile."""
+
+
+class NoAgreement(DomainError):
+    """Sharing is refused: the patient did not agree that far, or took it back."""
+
+
+def check_sharing(care_request: CareRequest, *, with_neighbours: bool) -> None:
+    """Nothing about a patient who took their agreement back goes to a professional; nor, to a
+    neighbour CPTS, without an agreement that says so. Raises NoAgreement."""
+    if is_withdrawn(care_request):
+        raise NoAgreement(
+            "Le patient a retiré son accord de partage. Notez un nouvel accord s'il le donne, ou "
+            "annulez la demande."
+        )
+    if with_neighbours and not covers(care_request.sharing, SharingScope.NEIGHBOURS):
+        raise NoAgreement(
+            "Le patient n'a pas donné son accord pour une CPTS voisine : demandez-le-lui, notez-le "
+            "(Accord de partage, « une CPTS voisine aussi »), puis proposez."
+        )
 
 
 NOBODY = (

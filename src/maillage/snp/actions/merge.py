@@ -29,8 +29,14 @@ from maillage.snp.queries.absences import BOOKED, patient_knows
 from maillage.snp.queries.words import when_text
 
 # What the kept request takes from the double where it says nothing, and how « nothing » is written.
-LENT = {"note": "", "caller_name": "", "resident_id": None, "usual_doctor_id": None}
-AGREEMENT = {"agreement_from": "", "agreement_at": None, "agreement_by_id": None}
+LENT = {
+    "note": "",
+    "caller_name": "",
+    "resident_id": None,
+    "usual_doctor_id": None,
+    "sharing_id": None,
+    "information_id": None,
+}
 
 
 def _lock_pair(one: CareRequest, other: CareRequest) -> tuple[CareRequest, CareRequest]:
@@ -97,11 +103,10 @@ def _told_off(care_request: CareRequest) -> str:
 
 
 def _lend(care_request: CareRequest, into: CareRequest) -> list[str]:
-    """Fill what `into` does not say; the agreement goes with the patient who gave it."""
+    """Fill what `into` does not say; the agreement goes with the patient who gave it, taken back or
+    not."""
     lent = [name for name, empty in LENT.items() if getattr(into, name) == empty]
     lent = [name for name in lent if getattr(care_request, name) != LENT[name]]
-    if into.agreement_at is None and care_request.agreement_at is not None:
-        lent += AGREEMENT
     for name in lent:
         setattr(into, name, getattr(care_request, name))
     return lent
@@ -149,15 +154,9 @@ def unmerge(*, by: Actor, care_request: CareRequest) -> CareRequest:
 
 def _take_back(care_request: CareRequest, into: CareRequest) -> None:
     """What was lent and not changed since, and the reception."""
-    empty = LENT | AGREEMENT
-    lent = care_request.lent
-    if any(
-        getattr(into, name) != getattr(care_request, name) for name in lent if name in AGREEMENT
-    ):
-        lent = [name for name in lent if name not in AGREEMENT]
-    for name in lent:
+    for name in care_request.lent:
         if getattr(into, name) == getattr(care_request, name):
-            setattr(into, name, empty[name])
+            setattr(into, name, LENT[name])
     care_request.lent = []
     if into.own_received_at is None:
         return

@@ -21,6 +21,7 @@ from maillage.snp.actions.life import (
     back_to_new,
     bump_boards,
     check_desk,
+    check_sharing,
     end_proposal,
     live_proposals,
     lock,
@@ -148,6 +149,7 @@ def propose(*, by: Actor, care_request: CareRequest, slot: Slot) -> Proposal:
         move(care_request, CareRequestStatus.PROPOSED)  # raises, with the sentence
     settings = settings_of(care_request.cpts)
     candidate = _candidate(care_request, slot, settings)
+    check_sharing(care_request, with_neighbours=candidate.agreement_id is not None)
     if slot.mode == BookingMode.BOOKABLE:
         return _book(by, care_request, slot, candidate, settings)
     return _ask(by, care_request, slot, candidate, settings)
@@ -342,6 +344,7 @@ def check_agreement(proposal: Proposal) -> None:
 
 def _check_still_wanted(care_request: CareRequest, proposal: Proposal) -> None:
     check_agreement(proposal)
+    check_sharing(care_request, with_neighbours=proposal.agreement_id is not None)
     if proposal.state == ProposalState.REFUSED:
         raise TooLate("Vous avez déjà refusé cette demande. Merci de votre réponse.")
     accepted = care_request.proposals.filter(state=ProposalState.ACCEPTED)

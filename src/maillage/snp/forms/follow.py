@@ -2,12 +2,48 @@
 
 from django import forms
 
-from maillage.snp.enums import AgreementGiver, CancelledBy, InformMeans, InformResult, RefusalReason
+from maillage.residents.enums import (
+    AgreementGiver,
+    AgreementMeans,
+    InformationMeans,
+    SharingScope,
+)
+from maillage.snp.enums import CancelledBy, InformMeans, InformResult, RefusalReason
 
 
 class AgreementForm(forms.Form):
+    """Who agreed, to share with whom, how. Only the first is asked: the two others are usual."""
+
     giver = forms.ChoiceField(
         label="Qui a donné son accord ?", choices=AgreementGiver.choices, widget=forms.RadioSelect
+    )
+    scope = forms.ChoiceField(
+        label="Partage accepté avec",
+        choices=SharingScope.choices,
+        initial=SharingScope.CPTS,
+        required=False,
+        widget=forms.RadioSelect,
+    )
+    means = forms.ChoiceField(
+        label="Recueilli",
+        choices=AgreementMeans.choices,
+        initial=AgreementMeans.SPOKEN,
+        required=False,
+        widget=forms.RadioSelect,
+    )
+
+    def clean_scope(self):
+        return self.cleaned_data["scope"] or SharingScope.CPTS
+
+    def clean_means(self):
+        return self.cleaned_data["means"] or AgreementMeans.SPOKEN
+
+
+class InformationForm(forms.Form):
+    means = forms.ChoiceField(
+        label="Comment l'information a-t-elle été donnée ?",
+        choices=InformationMeans.choices,
+        widget=forms.RadioSelect,
     )
 
 

@@ -5,7 +5,13 @@ from django import forms
 from maillage.directory.enums import CareKind, Profession
 from maillage.kernel.fields import DateField
 from maillage.kernel.identifiers import phone_digits
-from maillage.snp.enums import AgeBand, AgreementGiver, Channel, Reason
+from maillage.residents.enums import (
+    AgreementGiver,
+    AgreementMeans,
+    InformationMeans,
+    SharingScope,
+)
+from maillage.snp.enums import AgeBand, Channel, Reason
 
 NONE_OF_THESE = "none"
 
@@ -159,10 +165,31 @@ class CareRequestForm(SignsForm):
         required=False,
     )
     agreement_from = forms.ChoiceField(
-        label="Accord oral de mise en relation",
-        choices=[("", "Pas encore demandé"), *AgreementGiver.choices],
+        label="Accord de partage, donné par",
+        choices=[("", "pas encore demandé"), *AgreementGiver.choices],
         required=False,
-        help_text="Sans accord, l'identité n'est montrée à personne.",
+        widget=forms.RadioSelect,
+        help_text="Sans accord, l'identité n'est montrée à aucun professionnel.",
+    )
+    agreement_scope = forms.ChoiceField(
+        label="Partage accepté avec",
+        choices=SharingScope.choices,
+        initial=SharingScope.CPTS,
+        required=False,
+        widget=forms.RadioSelect,
+    )
+    agreement_means = forms.ChoiceField(
+        label="Accord recueilli",
+        choices=AgreementMeans.choices,
+        initial=AgreementMeans.SPOKEN,
+        required=False,
+        widget=forms.RadioSelect,
+    )
+    information = forms.ChoiceField(
+        label="Information sur les données",
+        choices=[("", "pas encore donnée"), *InformationMeans.choices],
+        required=False,
+        widget=forms.RadioSelect,
     )
     family_name = forms.CharField(label="Nom du patient", max_length=80, required=False)
     given_name = forms.CharField(label="Prénom", max_length=80, required=False)
@@ -170,8 +197,10 @@ class CareRequestForm(SignsForm):
     resident = forms.ChoiceField(label="Déjà connu ?", required=False, widget=forms.RadioSelect)
     usual_doctor = forms.ChoiceField(label="Médecin traitant", required=False)
 
-    def __init__(self, *args, communes, doctors, doubles=(), rings=(), **kwargs):
+    def __init__(self, *args, communes, doctors, doubles=(), rings=(), notice=None, **kwargs):
         super().__init__(*args, **kwargs)
+        if notice is None:
+            del self.fields["information"]
         self.fields["ring"].choices = [("", "Aucun"), *rings]
         if not rings:
             del self.fields["ring"]
@@ -194,6 +223,9 @@ class CareRequestForm(SignsForm):
             ):
                 if not data.get(name):
                     self.add_error(name, sentence)
+        data["agreement_scope"] = data.get("agreement_scope") or SharingScope.CPTS
+        data["agreement_means"] = data.get("agreement_means") or AgreementMeans.SPOKEN
+        data.setdefault("information", "")
         if data.get("channel") != Channel.SAS:
             data["sas_regulated"] = False
         if (data.get("given_name") or data.get("birth_date")) and not data.get("family_name"):

@@ -12,11 +12,10 @@ from maillage.kernel.constraints import TenantForeignKey
 from maillage.kernel.models import tenant_constraints
 from maillage.kernel.permissions import Permission
 from maillage.kernel.retention import Retention, RetentionClass, nobody
-from maillage.residents.models import Resident
+from maillage.residents.models import InformationGiven, Resident, SharingAgreement
 from maillage.snp.enums import (
     OPEN,
     AgeBand,
-    AgreementGiver,
     CancelledBy,
     CareRequestStatus,
     Channel,
@@ -151,12 +150,16 @@ class CareRequest(OfCpts):
     flags_checked_by = models.ForeignKey(
         Seat, null=True, on_delete=models.PROTECT, related_name="+"
     )
-    agreement_from = models.CharField(
-        "accord donné par", max_length=14, choices=AgreementGiver.choices, blank=True
+    # The patient's agreement to share, the last one; and that they were told what is done.
+    sharing = models.ForeignKey(
+        SharingAgreement,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="care_requests",
     )
-    agreement_at = models.DateTimeField("accord recueilli à", null=True, blank=True)
-    agreement_by = models.ForeignKey(
-        Seat, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    information = models.ForeignKey(
+        InformationGiven, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     inform_state = models.CharField(
         max_length=11, choices=InformState.choices, default=InformState.NOT_YET
@@ -180,7 +183,8 @@ class CareRequest(OfCpts):
             TenantForeignKey(field="ring", name="care_request_ring_same_cpts"),
             TenantForeignKey(field="merged_into", name="care_request_merged_same_cpts"),
             TenantForeignKey(field="flags_checked_by", name="care_request_flags_by_same_cpts"),
-            TenantForeignKey(field="agreement_by", name="care_request_agreement_by_same_cpts"),
+            TenantForeignKey(field="sharing", name="care_request_sharing_same_cpts"),
+            TenantForeignKey(field="information", name="care_request_information_same_cpts"),
             TenantForeignKey(field="resident", name="care_request_resident_same_cpts"),
             models.CheckConstraint(
                 condition=Q(status__in=CareRequestStatus.values), name="care_request_status_known"
@@ -206,15 +210,6 @@ class CareRequest(OfCpts):
             models.CheckConstraint(
                 condition=~Q(phone="") | Q(closed_at__isnull=False),
                 name="care_request_open_has_a_phone",
-            ),
-            models.CheckConstraint(
-                condition=Q(agreement_from="", agreement_at=None, agreement_by=None)
-                | Q(
-                    agreement_from__in=AgreementGiver.values,
-                    agreement_at__isnull=False,
-                    agreement_by__isnull=False,
-                ),
-                name="care_request_agreement_all_or_nothing",
             ),
             models.CheckConstraint(
                 condition=Q(owner=None, owned_at=None, owner_why="")

@@ -224,8 +224,8 @@ def _in_hand(cpts: Cpts, care_request_id: int) -> CareRequest | None:
     return (
         CareRequest.objects.filter(pk=care_request_id, cpts=cpts)
         .select_related(
-            *("cpts", "commune", "resident", "usual_doctor"),
-            *("owner__user", "agreement_by__user", "hand_over__red_flag"),
+            *("cpts", "commune", "resident", "usual_doctor", "sharing__collected_by__user"),
+            *("owner__user", "hand_over__red_flag", "information__notice"),
         )
         .first()
     )
@@ -306,7 +306,7 @@ def to_do_for(professional: Professional, cpts: Cpts, *, now: dt.datetime) -> li
         )
         .select_related(
             *("care_request__commune", "care_request__resident", "booking__slot__place__commune"),
-            "professional",
+            *("professional", "care_request__sharing"),
         )
         .order_by("-state", "booking__slot__starts_at")
     )

@@ -10,9 +10,11 @@ from maillage.snp.views.following import (
     cancel,
     confirm,
     inform,
+    information,
     name_patient,
     outcome,
     reorient,
+    sharing_withdraw,
     signs,
 )
 from maillage.snp.views.intake import new
@@ -77,6 +79,8 @@ __all__ = [
     "confirm",
     "follow",
     "inform",
+    "information",
+    "sharing_withdraw",
     "link",
     "name_patient",
     "new",

@@ -18,7 +18,7 @@ from maillage.snp import actions, queries
 from maillage.snp.enums import AgeBand, CareRequestStatus, ProposalState, Reason
 from maillage.snp.forms import RefusalForm
 from maillage.snp.models import Proposal
-from maillage.snp.rules import can_answer, can_see_identity, can_see_reason
+from maillage.snp.rules import can_answer, can_see_identity, can_see_reason, is_withdrawn
 from maillage.snp.views.countering import HOUR_SAID, counter_form, offer_hour
 from maillage.snp.views.desk import on_board
 from maillage.territory import queries as territory
@@ -48,6 +48,7 @@ def words(proposal: Proposal, *, with_commune: bool) -> dict:
 def fetch(proposal_id: int) -> Proposal:
     return Proposal.objects.select_related(
         *("cpts", "care_request__commune", "care_request__resident", "care_request__cpts"),
+        "care_request__sharing",
         *("professional", "booking__slot__place__commune", "agreement"),
     ).get(pk=proposal_id)
 
@@ -94,6 +95,9 @@ def respond(request, proposal: Proposal, actor, said: tuple[str, str] = THANKS) 
     )
 
 
+DEAD = {"withdrawn": False}
+
+
 # The token in the address is what authorises the act; a browser opened from an SMS may keep no cookie.
 @csrf_exempt
 @page(Access.LINK, methods=("GET", "POST"))
@@ -101,7 +105,7 @@ def link(request, token):
     """The signed link: opening it does nothing; the button does."""
     ids = queries.read_token(token)
     if ids is None:
-        return render_page(request, "snp/link_dead.html", status=410)
+        return render_page(request, "snp/link_dead.html", DEAD, status=410)
     cpts = Cpts.objects.filter(pk=ids[0]).first()
     if cpts is None:
         raise Http404
@@ -112,8 +116,12 @@ def link(request, token):
             raise Http404 from None
         locum = f"+{ids[2]}" if ids[2] else ""
         actor = LinkActor(cpts_id=cpts.pk, target=f"proposal:{proposal.pk}{locum}")
+        if is_withdrawn(proposal.care_request):
+            return render_page(request, "snp/link_dead.html", {"withdrawn": True}, status=410)
         if locum and not can_answer(actor, proposal):
-            return render_page(request, "snp/link_dead.html", status=410)  # no longer replaces
+            return render_page(
+                request, "snp/link_dead.html", DEAD, status=410
+            )  # no longer replaces
         if request.method == "POST":
             respond(request, proposal, actor)
             return redirect("snp:link", token=token)
@@ -176,6 +184,7 @@ def proposal(request, proposal):
             if can_see_reason(request.actor, proposal)
             else "",
             "identity": open_identity,
+            "withdrawn": is_withdrawn(care_request),
             "form": RefusalForm(),
             "counter": counter_form(proposal),
             "waits": waits(proposal),

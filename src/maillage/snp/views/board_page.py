@@ -13,11 +13,12 @@ from maillage.directory.enums import CareKind, Profession
 from maillage.kernel import journal
 from maillage.kernel.pages import is_fragment, page, render_page
 from maillage.kernel.permissions import Permission
+from maillage.residents.enums import AgreementGiver
+from maillage.residents.rules import covers
 from maillage.snp import queries
 from maillage.snp.enums import (
     LADDER,
     OPEN,
-    AgreementGiver,
     CallResult,
     CallTo,
     CareRequestStatus,
@@ -264,7 +265,8 @@ def allowed(care_request: CareRequest) -> dict[str, bool]:
         "sms": status == S.ACCEPTED and care_request.sms_allowed,
         "outcome": status in (S.ACCEPTED, S.INFORMED),
         "missed": status == S.INFORMED,
-        "agreement": is_open and care_request.agreement_at is None,
+        "agreement": is_open and not covers(care_request.sharing),
+        "information": is_open and care_request.information_id is None,
         "name": is_open and care_request.resident_id is None,
         "widen": status in SEARCHING and care_request.circle != Circle.HAND_OVER,
         "reorient": status in (S.PROPOSED, S.ACCEPTED, S.INFORMED, S.MISSED),

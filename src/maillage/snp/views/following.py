@@ -7,13 +7,15 @@ from maillage.kernel import journal
 from maillage.kernel.errors import DomainError, NotAllowed
 from maillage.kernel.pages import page, render_page
 from maillage.kernel.permissions import Permission
-from maillage.residents.models import Resident
+from maillage.residents import queries as residents
+from maillage.residents.models import Resident, SharingAgreement
 from maillage.snp import actions, queries
 from maillage.snp.enums import InformResult
 from maillage.snp.forms import (
     AgreementForm,
     CancelForm,
     ConfirmForm,
+    InformationForm,
     InformForm,
     OutcomeForm,
     PatientForm,
@@ -62,21 +64,58 @@ def small_form(
     return render_page(request, template, context, status=status)
 
 
+NO_NOTICE = (
+    "Aucun texte d'information n'est en service : un administrateur l'écrit dans « Information des "
+    "habitants »."
+)
+ASK = (
+    "« Acceptez-vous que je transmette votre nom et votre numéro au professionnel qui va vous "
+    "recevoir ? » S'il exerce dans une CPTS voisine, dites-le. Sans accord, l'identité n'est montrée "
+    "à aucun professionnel."
+)
+
+
 @page(Permission.SNP_DESK, of=CareRequest, methods=("GET", "POST"))
 def agreement(request, care_request):
     return small_form(
         request,
         care_request,
         AgreementForm(request.POST or None),
-        title="Accord oral de mise en relation",
-        note="« Acceptez-vous que je transmette vos coordonnées au professionnel qui va vous "
-        "recevoir ? » Sans accord, l'identité n'est montrée à personne.",
+        title="Accord de partage",
+        note=ASK,
         button="Noter l'accord",
         said="Accord noté.",
         call=lambda form: actions.record_agreement(
-            by=request.actor, care_request=care_request, giver=form.cleaned_data["giver"]
+            by=request.actor, care_request=care_request, **form.cleaned_data
         ),
     )
+
+
+@page(Permission.SNP_DESK, of=CareRequest, methods=("GET", "POST"))
+def information(request, care_request):
+    notice = residents.notice_of(request.cpts)
+    return small_form(
+        request,
+        care_request,
+        InformationForm(request.POST or None),
+        title="Information sur les données",
+        note=notice.text if notice else NO_NOTICE,
+        button="Noter l'information",
+        said="Information notée.",
+        call=lambda form: actions.record_information(
+            by=request.actor, care_request=care_request, means=form.cleaned_data["means"]
+        ),
+    )
+
+
+@page(Permission.RESIDENT_DESK, of=SharingAgreement, methods=("POST",))
+def sharing_withdraw(request, sharing):
+    """From the request's page or the resident's: every door closes at the next request."""
+    actions.withdraw_sharing(by=request.actor, agreement=sharing)
+    messages.success(request, "Accord retiré : plus rien n'est montré aux professionnels.")
+    if request.POST.get("from") == "habitant" and sharing.resident_id:
+        return redirect("residents:detail", cpts=request.cpts.slug, pk=sharing.resident_id)
+    return on_board(request, sharing.care_requests.order_by("-pk").first())
 
 
 @page(Permission.SNP_DESK, of=CareRequest, methods=("GET", "POST"))

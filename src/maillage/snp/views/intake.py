@@ -27,6 +27,7 @@ from maillage.territory.models import Commune, Cpts
 FORM_FIELDS = (
     *("form_key", "phone", "out_of_hours_seen", "channel", "profession", "reason", "note"),
     *("age_band", "caller_name", "sms_allowed", "can_travel", "kind", "agreement_from"),
+    *("agreement_scope", "agreement_means", "information"),
     *("family_name", "given_name", "birth_date", "double_checked", "sas_regulated"),
 )
 
@@ -54,6 +55,7 @@ def intake_form(request, flags, doubles) -> CareRequestForm:
         else doctors_of(request),
         doubles=doubles,
         rings=queries.ring_choices(request.cpts),
+        notice=residents.notice_of(request.cpts),
     )
 
 
