@@ -16,10 +16,10 @@ from jinja2 import ChoiceLoader, FileSystemLoader
 
 from maillage.config import jinja
 from maillage.directory.enums import CareKind, Profession
+from maillage.residents.enums import AgreementGiver
 from maillage.residents.models import Resident
 from maillage.snp.enums import (
     AgeBand,
-    AgreementGiver,
     CallResult,
     CallTo,
     CareRequestStatus,

@@ -25,7 +25,12 @@ from maillage.directory.models import (
 )
 from maillage.kernel.retention import RetentionClass, declared
 from maillage.residents.actions import record_resident
-from maillage.residents.models import Resident
+from maillage.residents.models import (
+    InformationGiven,
+    InformationNotice,
+    Resident,
+    SharingAgreement,
+)
 from maillage.rights import actions, queries
 from maillage.rights.enums import Step
 from maillage.snp import actions as snp
@@ -211,6 +216,22 @@ class Samples:
                 cpts=self.cpts, at=MONDAY, from_seat=self.desk.seat, to_seat=other, requests=1
             ),
             DeskClosing.objects.create(cpts=self.cpts, at=MONDAY, requests=0),
+            SharingAgreement.objects.create(
+                cpts=self.cpts,
+                giver="patient",
+                scope="cpts",
+                means="spoken",
+                given_at=MONDAY,
+                collected_by=self.desk.seat,
+            ),
+            InformationGiven.objects.create(
+                cpts=self.cpts,
+                notice=InformationNotice.objects.create(
+                    cpts=self.cpts, version=1, text="Texte", valid_from=MONDAY
+                ),
+                means="spoken",
+                given_at=MONDAY,
+            ),
         )
 
     def notices(self):

@@ -161,6 +161,12 @@ def _propose(desk: Actor, care_request: CareRequest) -> None:
         for slot in candidate.slots:
             if slot.mode == BookingMode.ON_AGREEMENT:
                 found = Slot.objects.select_related("place__commune").get(pk=slot.id)
+                if candidate.agreement_id is not None:
+                    giver = "parent" if care_request.age_band in MINORS else "patient"
+                    snp.record_agreement(
+                        by=desk, care_request=care_request, giver=giver, scope="neighbours"
+                    )
+                    care_request.refresh_from_db()
                 snp.propose(by=desk, care_request=care_request, slot=found)
                 return
 
