@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 from django.test import Client
 from django.urls import path, reverse
-from world import NOBODYS_ID, STATES, body, methods_of, routes, rows_of
+from world import METHODS_ALL, NOBODYS_ID, STATES, body, methods_of, routes, rows_of
 
 from maillage.accounts import enums
 from maillage.accounts.enums import Role
@@ -180,7 +180,6 @@ KEPT_APART = {
 }
 # And what they see without being allowed to change it.
 NOT_THEIRS = dict.fromkeys(("directory:name_locum", "directory:end_locum"), {P, S})
-METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
 DONE = {200, 302, 303, 409, 422}
 
 
@@ -233,7 +232,7 @@ def inside(world):
         for owner in ("own", "other", "foreign") if kind not in {None, "commune"} else ("own",):
             pk = world.objects[owner][kind].pk if kind else None
             url, line = world.url(name, pk), f"{name} {owner}"
-            for method in METHODS:
+            for method in METHODS_ALL:
                 for role, user in world.users.items():
                     yield (
                         f"{role} {method} {line}",
@@ -266,7 +265,7 @@ def outside(world):
     ]
     for name in SIGNED_IN | TECHNICAL:
         url = world.url(name)
-        for method in METHODS:
+        for method in METHODS_ALL:
             answered = method.upper() in methods_answered(name)
             yield f"anonymous {method} {name}", None, url, method, {302}
             granted = DONE | {404} if answered else {405}
@@ -278,7 +277,7 @@ def outside(world):
                 yield f"{who} {method} {name}", user, url, method, granted
     for name, statuses in PUBLIC.items():
         for who, user in (("anonymous", None), *everybody):
-            for method in METHODS:
+            for method in METHODS_ALL:
                 answered = method.upper() in methods_answered(name)
                 right = {*statuses, 302, 404} if answered else {405}
                 yield f"{who} {method} {name}", user, world.url(name), method, right

@@ -43,6 +43,7 @@ SIDES = {"own": "Zpropre", "other": "Zautre", "foreign": "Zvoisin"}
 PHONES = {"own": "06399811", "other": "06399812", "foreign": "06399822"}
 A, C, D, P = Role.ADMINISTRATOR, Role.COORDINATOR, Role.DISPATCHER, Role.PROFESSIONAL
 S = Role.SECRETARY
+METHODS_ALL = ("get", "head", "post", "put", "patch", "delete", "options")
 STATES = {
     "invited": {"state": SeatState.INVITED},
     "accepted": {"state": SeatState.ACCEPTED},
