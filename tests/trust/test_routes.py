@@ -249,6 +249,7 @@ def strangers(world):
     """Who has nothing to do in our CPTS, and what they are told."""
     yield "anonymous", None, {302}
     yield "disabled", world.left, {302}
+    yield "dispatcher without a second factor", world.one_factor, {302}
     yield "without a seat", world.nobody, {404}
     yield "technical", world.staff, {404}
     for role, user in world.neighbours.items():

@@ -116,9 +116,14 @@ class World:
             self.staff = make_user("technique@maillage.example", is_staff=True, is_superuser=True)
             self.nobody = make_user("personne@maillage.example")
             self.left = make_user("desactive@maillage.example", is_active=False)
+            self.one_factor = self._person("own", "seul")
+            make_seat(self.own, D, self.one_factor)
             # Signed in now: a session made inside a test would go with it.
             for user in [None, *User.objects.all()]:
                 self.client_of(user)
+            session = self.client_of(self.one_factor).session
+            del session["account_authentication_methods"]
+            session.save()
 
     def _person(self, side, name) -> User:
         word = f"{SIDES[side]}{str(name).replace('_', '').title()}"
