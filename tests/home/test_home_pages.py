@@ -13,6 +13,7 @@ from django_scopes import scope, scopes_disabled
 
 from factories import MONDAY, make_case, make_desk, make_request, professional_actor
 from maillage.accounts.enums import Role
+from maillage.kernel import journal
 from maillage.kernel.models import JournalLine
 from people import actor_as, make_seat, make_user, sign_in
 
@@ -154,15 +155,8 @@ def test_the_journal_is_read_for_one_act_and_for_one_resident(client, cpts, desk
         other = make_case(desk, family_name="Coquelicot", given_name="Ida").care_request
         # Somebody else's lines whose ids hold the digits of ours.
         for shown in ([ours.resident_id], [int(f"{ours.resident_id}{ours.resident_id}")]):
-            JournalLine.objects.create(
-                at=timezone.now(),
-                kind="read",
-                cpts_id=cpts.pk,
-                actor_kind="seat",
-                action="snp.story" if shown == [ours.resident_id] else "snp.new",
-                purpose="essai",
-                residents=shown,
-            )
+            page = "snp.story" if shown == [ours.resident_id] else "snp.new"
+            journal.record_read(page, by=desk, cpts=cpts, residents=shown, purpose="essai")
     sign_in(client, cpts, Role.DATA_PROTECTION_OFFICER)
     url = reverse("home:journal", kwargs={"cpts": cpts.slug})
     assert set(acts_of(client.get(url, {"acte": "snp.informed"}))) == {"snp.informed"}

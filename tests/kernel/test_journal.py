@@ -3,7 +3,7 @@
 import datetime as dt
 
 import pytest
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
 from maillage.accounts.enums import Role
@@ -101,11 +101,52 @@ def test_a_line_is_never_changed(desk, cpts):
     assert lines() == [[1]]
 
 
-@pytest.mark.parametrize("wrong", [{"kind": "other"}, {"kind": "read", "purpose": ""}])
-def test_the_database_refuses_a_line_that_says_too_little(cpts, wrong):
-    values = {"at": timezone.now(), "kind": "write", "actor_kind": "seat", "action": "x"} | wrong
-    with pytest.raises(DatabaseError), transaction.atomic():
-        JournalLine.objects.create(cpts_id=cpts.pk, **values)
+WRITTEN = {"kind": "write", "actor_kind": "seat", "action": "x", "number": 1, "hmac": "0" * 64}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "constraint"),
+    [
+        ({"kind": "other"}, "journal_kind_is_known"),
+        ({"kind": "read", "purpose": ""}, "journal_read_says_why"),
+        ({"kind": "seal"}, "journal_seal_says_through"),
+        ({"kind": "seal", "sealed_through": 1}, "journal_seal_says_through"),
+        ({"sealed_through": 0}, "journal_seal_says_through"),
+    ],
+)
+def test_the_database_refuses_a_line_that_says_too_little(cpts, wrong, constraint):
+    with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
+        JournalLine.objects.create(at=timezone.now(), cpts_id=cpts.pk, **WRITTEN | wrong)
+
+
+def test_a_number_is_given_once_in_each_chain(cpts):
+    twice = r"journal_number_once|journal_own_number_once|\.number"  # SQLite names the columns
+    for cpts_id in (cpts.pk, None):
+        for number in (1, 2):
+            values = WRITTEN | {"number": number}
+            JournalLine.objects.create(at=timezone.now(), cpts_id=cpts_id, **values)
+        with pytest.raises(IntegrityError, match=twice), transaction.atomic():
+            JournalLine.objects.create(at=timezone.now(), cpts_id=cpts_id, **WRITTEN)
+
+
+def refuse(actor, cpts, target="snp.carerequest:7", page="snp.story"):
+    journal.record_refusal(page, by=actor, cpts=cpts, target=target)
+
+
+def test_an_access_refused_leaves_a_line_once_in_five_minutes(desk, cpts, monkeypatch):
+    refuse(desk, cpts)
+    refuse(desk, cpts)
+    refuse(desk, cpts, target="snp.carerequest:8")
+    refuse(desk, cpts, page="snp.why")
+    refuse(actor_as(cpts, Role.BUREAU), cpts)
+    line = JournalLine.objects.order_by("pk")[0]
+    assert (line.kind, line.action, line.target) == ("refusal", "snp.story", "snp.carerequest:7")
+    assert (line.seat_id, line.residents, line.data) == (desk.seat_id, [], {})
+    assert JournalLine.objects.count() == 4
+    later = timezone.now() + dt.timedelta(minutes=5, seconds=1)
+    monkeypatch.setattr(timezone, "now", lambda: later)
+    refuse(desk, cpts)
+    assert JournalLine.objects.count() == 5
 
 
 def test_only_the_officer_reads_the_journal_of_their_cpts(desk, cpts):

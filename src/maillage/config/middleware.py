@@ -15,8 +15,11 @@ from django_scopes import scope
 from maillage.accounts import actions, gateway, queries
 from maillage.accounts.enums import Tried
 from maillage.home.views import refused
+from maillage.kernel import journal
 from maillage.kernel.errors import DomainError, NotAllowed
+from maillage.kernel.identifiers import is_insee
 from maillage.snp.queries.ladder import lent_to
+from maillage.territory.models import Cpts
 
 
 class SecurityHeaders:
@@ -35,6 +38,16 @@ class SecurityHeaders:
         return response
 
 
+def asked(view, kwargs):
+    """The object of an address as the journal writes it; "page:" when it has none.
+
+    What was typed in the place of an id may be anything: it is not kept.
+    """
+    pk, rule = kwargs.get("pk"), getattr(view, "page_rule", None)
+    kind = rule.model._meta.label_lower if rule is not None and rule.model else "page"
+    return f"{kind}:{pk}" if isinstance(pk, int) or is_insee(pk or "") else f"{kind}:"
+
+
 class TenantMiddleware:
     """Sets `request.actor` and, under `/c/<cpts>/`, `request.cpts`; there it opens the scope.
 
@@ -48,8 +61,22 @@ class TenantMiddleware:
     def __call__(self, request):
         request.cpts = None
         request.actor = queries.actor_of(request.user)
+        request.asked = ""
         with ExitStack() as request.tenant_scope:
-            return self.get_response(request)
+            response = self.get_response(request)
+            if request.asked and response.status_code in (403, 404):
+                self.keep_refusal(request)
+            return response
+
+    def keep_refusal(self, request):
+        """Somebody signed in asked for a page or an object of a CPTS that is not for them."""
+        match = request.resolver_match
+        journal.record_refusal(
+            match.view_name.replace(":", "."),
+            by=request.actor,
+            cpts=request.cpts or Cpts.objects.filter(slug=match.kwargs["cpts"]).first(),
+            target=request.asked,
+        )
 
     def process_view(self, request, view, args, kwargs):
         slug = kwargs.get("cpts")
@@ -57,6 +84,7 @@ class TenantMiddleware:
             return self.count(request)
         if slug is None or not request.user.is_authenticated:
             return None
+        request.asked = asked(view, kwargs)
         chosen = request.session.get("seats", {}).get(slug)
         actor = queries.actor_in(request.user, slug=slug, seat_id=chosen)
         if actor is None:

@@ -123,4 +123,7 @@ READS = {
     "snp.proposal": "Proposition",
     "snp.story": "Fil d'une demande",
 }
-LINES = ACTS | READS
+# Written by the journal itself.
+OWN = {"journal.sealed": "Lignes anciennes scellées"}
+
+LINES = ACTS | READS | OWN

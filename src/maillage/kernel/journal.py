@@ -1,13 +1,22 @@
-"""The journal: one line per act, one line per answer that shows residents. No other way in."""
+"""The journal: one line per act, per answer that shows residents, per access refused. No other way in.
+
+Each line is chained to the one before it in its CPTS, under a lock on the head of that chain which
+lasts until the end of the transaction. Order of locks in an action: its own rows, then the journal,
+then the pulse; never a row that others may hold after a line was written, never an exclusive lock of
+the CPTS (`no_key=True`: a notice refers to it).
+"""
 
 import datetime as dt
+import json
 from collections.abc import Iterable
 from typing import Any
 
-from django.db import models
+from django.db import models, transaction
 from django.utils import timezone
 
-from maillage.kernel.models import JournalLine
+from maillage.kernel import chain
+from maillage.kernel.errors import NotAllowed
+from maillage.kernel.models import JournalHead, JournalLine
 from maillage.kernel.permissions import Actor
 
 READ_AGAIN_AFTER = dt.timedelta(minutes=5)
@@ -15,13 +24,10 @@ READ_AGAIN_AFTER = dt.timedelta(minutes=5)
 
 def record(action: str, target: models.Model | None, *, by: Actor, cpts: Any, **data: Any) -> None:
     """Append the line of an act. `data` holds ids, codes and counts: no name, no free text."""
-    JournalLine.objects.create(
-        at=timezone.now(),
+    _append(
         kind=JournalLine.Kind.WRITE,
+        by=by,
         cpts_id=getattr(cpts, "pk", cpts),
-        actor_kind=by.kind,
-        seat_id=by.seat_id,
-        user_id=by.user_id,
         action=action,
         target=f"{target._meta.label_lower}:{target.pk}" if target is not None else "",
         data=data,
@@ -39,28 +45,112 @@ def record_read(
     shown = sorted({each for each in residents if each is not None})
     if not shown:
         return
-    now = timezone.now()
     cpts_id = getattr(cpts, "pk", cpts)
-    recent = JournalLine.objects.filter(
-        kind=JournalLine.Kind.READ,
-        cpts_id=cpts_id,
-        seat_id=by.seat_id,
-        user_id=by.user_id,
-        actor_kind=by.kind,
-        action=page,
-        purpose=purpose,
-        at__gt=now - READ_AGAIN_AFTER,
-    ).values_list("residents", flat=True)
-    if set(shown) <= {resident for line in recent for resident in line}:
+    recent = _recent(JournalLine.Kind.READ, page, by=by, cpts_id=cpts_id).filter(purpose=purpose)
+    if set(shown) <= {each for line in recent.values_list("residents", flat=True) for each in line}:
         return
-    JournalLine.objects.create(
-        at=now,
+    _append(
         kind=JournalLine.Kind.READ,
+        by=by,
         cpts_id=cpts_id,
-        actor_kind=by.kind,
-        seat_id=by.seat_id,
-        user_id=by.user_id,
         action=page,
         purpose=purpose,
         residents=shown,
     )
+
+
+def record_refusal(page: str, *, by: Actor, cpts: Any, target: str) -> None:
+    """Append the line of an access refused to somebody signed in; `target` as they asked for it.
+
+    Asked again within five minutes, the same page and target count once.
+    """
+    cpts_id, target = getattr(cpts, "pk", cpts), target[:80]
+    if _recent(JournalLine.Kind.REFUSAL, page, by=by, cpts_id=cpts_id).filter(target=target):
+        return
+    _append(kind=JournalLine.Kind.REFUSAL, by=by, cpts_id=cpts_id, action=page, target=target)
+
+
+@transaction.atomic
+def seal_expired(*, by: Actor, cpts: Any, before: dt.datetime) -> int:
+    """Replace the lines written before an instant by one seal, chained like any other line: how many
+    there were, the dates of the first and of the last, the HMAC of the last. Returns how many.
+
+    From the oldest on, up to the first line that must stay. Later seals take earlier ones over.
+    Raises NotAllowed: the purge alone does it.
+    """
+    if by.kind != "system":
+        raise NotAllowed("Seule la purge scelle les lignes anciennes du journal.")
+    cpts_id = getattr(cpts, "pk", cpts)
+    _locked_head(cpts_id)  # nothing is appended meanwhile
+    lines = JournalLine.objects.filter(cpts_id=cpts_id).order_by("number")
+    kept = lines.filter(at__gte=before).first()
+    old = lines.filter(number__lt=kept.number) if kept is not None else lines
+    last = old.last()
+    if last is None or not old.exclude(kind=JournalLine.Kind.SEAL).exists():
+        return 0
+    count, first_at = old.count(), old[0].at
+    former = lines.filter(kind=JournalLine.Kind.SEAL).order_by("-sealed_through").first()
+    if former is not None:
+        first_at = dt.datetime.fromisoformat(former.data["first_at"])
+    _append(
+        kind=JournalLine.Kind.SEAL,
+        by=by,
+        cpts_id=cpts_id,
+        action="journal.sealed",
+        data={
+            "count": count,
+            "first_at": first_at.isoformat(),
+            "last_at": last.at.isoformat(),
+            "hmac": last.hmac,
+        },
+        sealed_through=last.number,
+    )
+    lines.filter(number__lte=last.number).delete()
+    return count
+
+
+def _recent(
+    kind: str, page: str, *, by: Actor, cpts_id: int | None
+) -> models.QuerySet[JournalLine]:
+    return JournalLine.objects.filter(
+        kind=kind,
+        cpts_id=cpts_id,
+        seat_id=by.seat_id,
+        user_id=by.user_id,
+        actor_kind=by.kind,
+        action=page,
+        at__gt=timezone.now() - READ_AGAIN_AFTER,
+    )
+
+
+def _locked_head(cpts_id: int | None) -> JournalHead:
+    heads = JournalHead.objects.select_for_update(of=("self",)).filter(pk=cpts_id or 0)
+    head = heads.first()
+    if head is None:
+        JournalHead.objects.get_or_create(pk=cpts_id or 0)
+        head = heads.get()
+    return head
+
+
+@transaction.atomic(savepoint=False)
+def _append(*, kind: str, by: Actor, cpts_id: int | None, action: str, **about: Any) -> None:
+    head = _locked_head(cpts_id)
+    values: dict[str, Any] = {
+        "number": head.number + 1,
+        "at": timezone.now().astimezone(dt.UTC),
+        "kind": str(kind),
+        "cpts_id": cpts_id,
+        "actor_kind": by.kind,
+        "seat_id": by.seat_id,
+        "user_id": by.user_id,
+        "action": action,
+        "purpose": "",
+        "target": "",
+        "residents": [],
+        "data": {},
+        "sealed_through": None,
+    } | about
+    values["data"] = json.loads(json.dumps(values["data"]))  # as it will be read back
+    head.number, head.hmac = values["number"], chain.next_hmac(head.hmac, values)
+    JournalLine.objects.create(**values, hmac=head.hmac)
+    head.save(update_fields=["number", "hmac"])

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from maillage.kernel.permissions import Actor, Permission
 from maillage.kernel.retention import Retention, RetentionClass, nobody
@@ -77,10 +77,31 @@ class JournalQuerySet(models.QuerySet["JournalLine"]):
         return self.filter(cpts_id=actor.cpts_id)
 
 
+class JournalHead(models.Model):
+    """The end of the journal's chain of one CPTS (0: the platform's own): last number, last HMAC.
+
+    Locked for the time of an append, so that two lines never take one number. It proves nothing:
+    what proves is the chain, and the heads kept outside the database (see `kernel.chain`).
+    """
+
+    tenancy: ClassVar[str] = TECHNICAL
+    retention: ClassVar[Retention] = nobody("bouts des chaînes du journal")
+
+    chain = models.BigIntegerField("CPTS, ou 0", primary_key=True)
+    number = models.PositiveBigIntegerField(default=0)
+    hmac = models.CharField(max_length=64, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.chain}: {self.number}"
+
+
 class JournalLine(models.Model):
-    """One act, or one answer that showed residents. Appended, never changed (a trigger refuses it).
+    """One act, one answer that showed residents, one access refused, or the seal of lines past their
+    retention. Appended, never changed (a trigger refuses it), chained by `hmac` in each CPTS.
 
     Holds opaque ids only. `cpts_id` is not a foreign key: the journal outlives what it speaks of.
+    `sealed_through`: the last number of the lines that a seal replaced, the only ones that a trigger
+    lets be deleted.
     """
 
     tenancy: ClassVar[str] = OF_CPTS
@@ -91,9 +112,12 @@ class JournalLine(models.Model):
     class Kind(models.TextChoices):
         WRITE = "write", "acte"
         READ = "read", "consultation"
+        REFUSAL = "refusal", "accès refusé"
+        SEAL = "seal", "scellement"
 
+    number = models.PositiveBigIntegerField("numéro dans la chaîne")
     at = models.DateTimeField()
-    kind = models.CharField(max_length=5, choices=Kind.choices)
+    kind = models.CharField(max_length=10, choices=Kind.choices)
     cpts_id = models.BigIntegerField(null=True)
     actor_kind = models.CharField(max_length=6)
     seat_id = models.BigIntegerField(null=True)
@@ -103,26 +127,45 @@ class JournalLine(models.Model):
     target = models.CharField("objet", max_length=80, blank=True)
     residents = models.JSONField("habitants montrés", default=list)
     data = models.JSONField(default=dict)
+    sealed_through = models.PositiveBigIntegerField(null=True)
+    hmac = models.CharField(max_length=64)
 
     objects = JournalQuerySet.as_manager()
 
     class Meta:
         constraints = [
-            models.CheckConstraint(
-                condition=Q(kind__in=["write", "read"]), name="journal_kind_is_known"
+            models.UniqueConstraint(fields=["cpts_id", "number"], name="journal_number_once"),
+            models.UniqueConstraint(
+                fields=["number"], condition=Q(cpts_id=None), name="journal_own_number_once"
             ),
             models.CheckConstraint(
-                condition=Q(kind="write") | ~Q(purpose=""), name="journal_read_says_why"
+                condition=Q(kind__in=["write", "read", "refusal", "seal"]),
+                name="journal_kind_is_known",
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind="read") | ~Q(purpose=""), name="journal_read_says_why"
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    kind="seal", sealed_through__isnull=False, sealed_through__lt=F("number")
+                )
+                | (~Q(kind="seal") & Q(sealed_through=None)),
+                name="journal_seal_says_through",
             ),
         ]
         indexes = [
             models.Index(fields=["cpts_id", "-at"], name="journal_cpts_at"),
             models.Index(
                 fields=["cpts_id", "seat_id", "action", "-at"],
-                condition=Q(kind="read"),
+                condition=Q(kind__in=["read", "refusal"]),
                 name="journal_recent_reads",
+            ),
+            models.Index(
+                fields=["cpts_id", "-sealed_through"],
+                condition=Q(kind="seal"),
+                name="journal_seals",
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.at:%F %T} {self.action} {self.target}"
+        return f"{self.number} {self.at:%F %T} {self.action} {self.target}"

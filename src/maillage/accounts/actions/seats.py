@@ -139,7 +139,11 @@ def invite_seat(
 
 def _locked(seat: Seat) -> Seat:
     Cpts.objects.select_for_update(of=("self",), no_key=True).get(pk=seat.cpts_id)
-    return Seat.objects.select_for_update(of=("self",)).select_related("user").get(pk=seat.pk)
+    return (
+        Seat.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("user")
+        .get(pk=seat.pk)
+    )
 
 
 def _check_another_administrator(seat: Seat) -> None:
@@ -217,7 +221,7 @@ def set_shortcuts(*, by: Actor, user: User, on: bool) -> User:
     """Switch the single-key shortcuts of one's own screens on or off. Raises NotAllowed."""
     if not can_set_shortcuts(by, user):
         raise NotAllowed("Ce réglage appartient à la personne elle-même.")
-    user = User.objects.select_for_update(of=("self",)).get(pk=user.pk)
+    user = User.objects.select_for_update(of=("self",), no_key=True).get(pk=user.pk)
     user.shortcuts = on
     user.save(update_fields=["shortcuts"])
     journal.record("account.shortcuts", user, by=by, cpts=by.cpts_id, on=on)

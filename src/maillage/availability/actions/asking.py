@@ -31,7 +31,7 @@ def _check(by: Actor, professional: Professional) -> None:
 
 def _locked(professional: Professional, by: Actor) -> AskingPreferences:
     """The row to change, held until the end of the transaction; new when nothing was chosen yet."""
-    Professional.objects.select_for_update(of=("self",)).get(pk=professional.pk)
+    Professional.objects.select_for_update(of=("self",), no_key=True).get(pk=professional.pk)
     chosen = AskingPreferences.objects.filter(professional=professional).first()
     chosen = chosen or AskingPreferences(professional=professional)
     chosen.changed_at, chosen.changed_by = timezone.now(), by.user_id

@@ -37,7 +37,7 @@ class BadOpening(DomainError):
 def _begin(by: Actor, professional: Professional) -> None:
     if not can_edit_availability(by, professional):
         raise NotAllowed("Vous ne pouvez pas changer les disponibilités de ce professionnel.")
-    Professional.objects.select_for_update(of=("self",)).get(pk=professional.pk)
+    Professional.objects.select_for_update(of=("self",), no_key=True).get(pk=professional.pk)
 
 
 def _finish(action: str, rule: WeeklyPeriod | Opening | Absence, *, by: Actor) -> None:

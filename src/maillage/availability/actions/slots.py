@@ -50,7 +50,11 @@ def refresh_slots(professional_ids: Iterable[int]) -> dict[str, int]:
     how many were created, changed, closed, deleted and left alone.
     """
     ids = sorted(set(professional_ids))
-    list(Professional.objects.select_for_update(of=("self",)).filter(pk__in=ids).order_by("pk"))
+    list(
+        Professional.objects.select_for_update(of=("self",), no_key=True)
+        .filter(pk__in=ids)
+        .order_by("pk")
+    )
     now = timezone.now()
     wanted = computed_slots(ids, now=now, days=HORIZON_DAYS)
     existing, booked, live = _locked_slots(ids, now)

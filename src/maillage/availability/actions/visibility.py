@@ -63,7 +63,7 @@ def choose_visibility(
         raise VisibilityNotChosen("Choisissez parmi les visibilités proposées.")
     if not set(given) <= {cpts.pk for cpts in cptss_of(professional)}:
         raise VisibilityNotChosen("Choisissez parmi les CPTS dont vous êtes dans l'annuaire.")
-    Professional.objects.select_for_update(of=("self",)).get(pk=professional.pk)
+    Professional.objects.select_for_update(of=("self",), no_key=True).get(pk=professional.pk)
     now, flags = timezone.now(), flags_of(audiences)
     usual, _ = UsualVisibility.objects.update_or_create(
         professional=professional, defaults=flags | {"chosen_at": now, "chosen_by": by.user_id}

@@ -33,7 +33,9 @@ def set_week(
     """
     if not can_edit_availability(by, professional):
         raise NotAllowed("Vous ne pouvez pas changer les disponibilités de ce professionnel.")
-    professional = Professional.objects.select_for_update(of=("self",)).get(pk=professional.pk)
+    professional = Professional.objects.select_for_update(of=("self",), no_key=True).get(
+        pk=professional.pk
+    )
     if from_on < timezone.localdate():
         raise BadOpening("Une semaine se saisit à partir d'aujourd'hui, pas pour une date passée.")
     flags = usual_flags(professional) if said else {}

@@ -42,7 +42,7 @@ def link_account(
         )
     if method not in LinkMethod.values or (method == LinkMethod.DEMO and not instance.is_demo()):
         raise LinkRefused("Choisissez dans la liste comment l'identité a été vérifiée.")
-    Professional.objects.select_for_update(of=("self",)).get(pk=professional.pk)
+    Professional.objects.select_for_update(of=("self",), no_key=True).get(pk=professional.pk)
     User.objects.select_for_update(of=("self",), no_key=True).get(pk=user.pk)
     live = ProfessionalAccount.objects.filter(ended_on=None)
     if live.filter(user=user).exists():
@@ -101,7 +101,7 @@ def delegate(
         raise DelegationRefused("La date de fin précède la date de début.")
     if not can_be_secretary(secretary, by.cpts_id):
         raise DelegationRefused("Cette personne n'a pas de rôle de secrétaire actif dans la CPTS.")
-    Professional.objects.select_for_update(of=("self",)).get(pk=professional.pk)
+    Professional.objects.select_for_update(of=("self",), no_key=True).get(pk=professional.pk)
     live = Delegation.objects.filter(
         professional=professional, secretary=secretary, ended_at=None
     ).exclude(until_on__lt=from_on)

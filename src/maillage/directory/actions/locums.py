@@ -82,7 +82,9 @@ def name_locum(
     """
     if not can_name_locum(by, professional):
         raise NotAllowed("Le professionnel, sa secrétaire ou un coordinateur nomme son remplaçant.")
-    professional = Professional.objects.select_for_update(of=("self",)).get(pk=professional.pk)
+    professional = Professional.objects.select_for_update(of=("self",), no_key=True).get(
+        pk=professional.pk
+    )
     _check_locum(by, professional, locum)
     if until_on < from_on:
         raise LocumRefused("La date de fin précède la date de début.")

@@ -183,7 +183,7 @@ def _write_batch(rows: Sequence[ProfessionalRow]) -> tuple[list[Professional], i
     names = _names({place.insee for row in rows for place in row.places})
     known = {
         each.rpps: each
-        for each in Professional.objects.select_for_update(of=("self",))
+        for each in Professional.objects.select_for_update(of=("self",), no_key=True)
         .filter(rpps__in=[row.rpps for row in rows])
         .order_by("pk")
     }
@@ -260,7 +260,9 @@ def set_places(*, by: Actor, professional: Professional, places: Sequence[PlaceR
     if any(place.finess and not is_finess(place.finess) for place in places):
         raise BadProfessional("Un numéro FINESS est fait de 9 caractères.")
     names = _names({place.insee for place in places})
-    professional = Professional.objects.select_for_update(of=("self",)).get(pk=professional.pk)
+    professional = Professional.objects.select_for_update(of=("self",), no_key=True).get(
+        pk=professional.pk
+    )
     _replace_places({professional.pk: places})
     professional.search_key = _search_key(professional, places, names)
     professional.save(update_fields=["search_key"])

@@ -55,8 +55,10 @@ def _lock(by: Actor, agreement: Agreement) -> Agreement:
 def _keep(action: str, agreement: Agreement, *, by: Actor) -> None:
     """A line in both journals: the act of one side, what happened to the other; both boards move."""
     partner = agreement.partner_of(by.cpts_id)
-    journal.record(f"snp.agreement_{action}", agreement, by=by, cpts=by.cpts_id)
-    journal.record(f"snp.agreement_{action}", agreement, by=SYSTEM, cpts=partner.pk)
+    # In one order: three agreements around a triangle never wait for each other.
+    for cpts_id in sorted((by.cpts_id, partner.pk)):
+        actor = by if cpts_id == by.cpts_id else SYSTEM
+        journal.record(f"snp.agreement_{action}", agreement, by=actor, cpts=cpts_id)
     tell_agreement(agreement, action, to=partner)
     pulse.bump(by.cpts_id, partner.pk)
 
@@ -105,7 +107,7 @@ def propose_agreement(
         raise NotAllowed(WHO)
     # Both tenants, in one order: two proposals that cross do not both go in.
     list(
-        Cpts.objects.select_for_update(of=("self",))
+        Cpts.objects.select_for_update(of=("self",), no_key=True)
         .filter(pk__in=[cpts.pk, other.pk])
         .order_by("pk")
     )

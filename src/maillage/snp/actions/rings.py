@@ -47,7 +47,7 @@ def create_ring(*, by: Actor, cpts: Cpts, name: str, profession: str) -> Ring:
     """Make a ring of one profession, empty. Raises NotAllowed, BadRing (the name, the profession)."""
     if not can_set_desk(by, cpts):
         raise NotAllowed(WHO)
-    Cpts.objects.select_for_update(of=("self",)).get(pk=cpts.pk)
+    Cpts.objects.select_for_update(of=("self",), no_key=True).get(pk=cpts.pk)
     if profession not in Profession.values:
         raise BadRing("Choisissez une profession de la liste.")
     ring = Ring.objects.create(cpts=cpts, name=_name(cpts.pk, name), profession=profession)

@@ -32,7 +32,7 @@ def set_on_call(
         raise NotAllowed(
             "Seuls le coordinateur et l'administrateur tiennent le tableau d'astreinte."
         )
-    Cpts.objects.select_for_update(of=("self",)).get(pk=cpts.pk)
+    Cpts.objects.select_for_update(of=("self",), no_key=True).get(pk=cpts.pk)
     if seat.cpts_id != cpts.pk or seat.state != SeatState.ACTIVE or seat.role not in ON_CALL_ROLES:
         raise BadOnCall("L'astreinte revient à un opérateur, un coordinateur ou un administrateur.")
     if ends_at <= max(starts_at, timezone.now()):

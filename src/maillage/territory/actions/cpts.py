@@ -73,7 +73,7 @@ def set_perimeter(
     """
     if not rules.can_set_perimeter(by, cpts):
         raise NotAllowed("Votre rôle ne permet pas de changer le périmètre de la CPTS.")
-    cpts = Cpts.objects.select_for_update(of=("self",)).get(pk=cpts.pk)
+    cpts = Cpts.objects.select_for_update(of=("self",), no_key=True).get(pk=cpts.pk)
     wanted = _wanted(communes, parts)
     rows = CptsCommune.objects.filter(cpts=cpts)
     later = rows.filter(from_on__gt=from_on).order_by("from_on").first()
@@ -152,7 +152,7 @@ def record_population(
         raise NotAllowed("Votre rôle ne permet pas d'enregistrer la population de la CPTS.")
     if population <= 0 or not source:
         raise DomainError("La population enregistrée est un nombre positif, avec sa source.")
-    Cpts.objects.select_for_update(of=("self",)).get(pk=cpts.pk)
+    Cpts.objects.select_for_update(of=("self",), no_key=True).get(pk=cpts.pk)
     facts = {"population": population, "year": year, "source": source, "note": note}
     latest = CptsPopulation.objects.filter(cpts=cpts).first()
     if latest and all(getattr(latest, name) == value for name, value in facts.items()):
