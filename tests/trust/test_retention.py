@@ -1,11 +1,17 @@
 """G23: what is held on a person goes when its time has come, is told when asked, erased when asked."""
 
 import datetime as dt
+import json
+from dataclasses import replace
+from io import StringIO
 
 import pytest
 from allauth.account.models import EmailAddress, EmailConfirmation
+from allauth.usersessions.models import UserSession
 from django.apps import apps
 from django.contrib.sessions.models import Session
+from django.core.management import call_command
+from django.db import connection
 from django.utils import timezone
 from django_scopes import scope, scopes_disabled
 
@@ -23,7 +29,8 @@ from maillage.directory.models import (
     Structure,
     StructureKind,
 )
-from maillage.kernel.retention import RetentionClass, declared
+from maillage.kernel.models import JournalLine
+from maillage.kernel.retention import Retention, RetentionClass, declared, undeclared
 from maillage.residents.actions import record_resident
 from maillage.residents.models import (
     InformationGiven,
@@ -33,9 +40,12 @@ from maillage.residents.models import (
 )
 from maillage.rights import actions, queries
 from maillage.rights.enums import Step
+from maillage.rights.models import RetentionRule
+from maillage.rights.queries import due, held
 from maillage.snp import actions as snp
 from maillage.snp.models import (
     CareRequest,
+    CareRequestEvent,
     DeskClosing,
     OnCall,
     RedFlagList,
@@ -101,6 +111,7 @@ def closed_request(desk, *, phone="06 39 98 01 01", **said):
         words |= {"resident": resident, "agreement_from": "patient"}
         case = make_case(desk, "informed", phone=phone, **words | said)
         snp.inform_patient(by=desk, care_request=case.care_request, means="sms", result="sent")
+        snp.note_call(by=desk, care_request=case.care_request, to="patient", result="reached")
         snp.cancel(by=desk, care_request=case.care_request, cancelled_by="patient")
         return resident, CareRequest.objects.get(pk=case.care_request.pk)
 
@@ -137,6 +148,13 @@ class Samples:
             user,
             seat,
             Session.objects.create(session_key="un", session_data="x", expire_date=MONDAY),
+            UserSession.objects.create(
+                user=email.user,
+                ip="127.0.0.1",
+                user_agent="x",
+                session_key="un",
+                last_seen_at=MONDAY,
+            ),
             EmailConfirmation.objects.create(email_address=email, created=MONDAY, key="un"),
         )
         EmailAddress.objects.create(user=user, email=user.email)
@@ -322,3 +340,178 @@ def test_every_class_goes_on_its_day_over_twenty_years(cpts, desk, clock):
     assert where(CANARY) == []
     evidence("G23", "classes followed over 20 years", len({said.kind for _, said in roots()}))
     evidence("G23", "rows looked at on a day of a limit", seen)
+
+
+# What is held on somebody: told whole
+
+
+def tables_of_the_base():
+    """Foreign keys as the database itself knows them: (table, column) -> (table, column)."""
+    found = {}
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            for column, target in connection.introspection.get_relations(cursor, table).items():
+                found[table, column] = target[1], target[0]
+    return found
+
+
+def counted_by_the_base(table, pk):
+    """How many rows of each table lead to this one, followed key by key in SQL."""
+    keys, key_of = (
+        tables_of_the_base(),
+        {m._meta.db_table: m._meta.pk.column for m in apps.get_models()},
+    )
+    found, new = {table: {pk}}, [(table, {pk})]
+    with connection.cursor() as cursor:
+        while new:
+            target, ids = new.pop()
+            for (other, column), (to, _) in keys.items():
+                if to != target:
+                    continue
+                marks = ", ".join(["%s"] * len(ids))
+                cursor.execute(
+                    f'SELECT "{key_of[other]}" FROM "{other}" WHERE "{column}" IN ({marks})',
+                    list(ids),
+                )
+                more = {row[0] for row in cursor.fetchall()} - found.get(other, set())
+                if more:
+                    found.setdefault(other, set()).update(more)
+                    new.append((other, more))
+    return {table: len(ids) for table, ids in found.items()}
+
+
+def told_on(resident, cpts):
+    """How many rows of each table the answer tells."""
+    with scope(cpts=cpts):
+        held = {each.table: len(each.rows) for each in queries.held_on(resident)}
+    return {apps.get_model(label)._meta.db_table: rows for label, rows in held.items()}
+
+
+def test_the_answer_to_a_person_is_whole(cpts, desk):
+    resident, care_request = closed_request(desk)
+    closed_request(desk, phone="06 39 98 03 03")  # somebody else
+    told = told_on(resident, cpts)
+    notices = told.pop("accounts_notice")
+    with scopes_disabled():
+        counted = counted_by_the_base("residents_resident", resident.pk)
+    assert told == counted and len(counted) >= 6
+    with scope(cpts=cpts):
+        about = Notice.objects.filter(key__contains=f":{care_request.pk}:")
+        assert notices >= about.count() > 0
+    evidence("G23", "rows told to a person, equal to the count of the base", sum(told.values()))
+
+
+def test_a_table_that_the_answer_forgets_is_seen(cpts, desk, monkeypatch):
+    """The fault: the keys of one table are not followed."""
+    resident, _ = closed_request(desk)
+    known = due.pointing_at
+
+    def forgetful(model):
+        return [pair for pair in known(model) if pair[0] is not CareRequestEvent]
+
+    monkeypatch.setattr(held, "pointing_at", forgetful)
+    told = told_on(resident, cpts)
+    told.pop("accounts_notice")
+    with scopes_disabled():
+        assert told != counted_by_the_base("residents_resident", resident.pk)
+
+
+def test_the_answer_says_who_looked_by_role(cpts, desk, client):
+    resident, _ = closed_request(desk)
+    client.force_login(desk.seat.user)
+    client.get(f"/c/{cpts.slug}/habitants/{resident.pk}/")
+    told = StringIO()
+    call_command("rights_export", "--cpts", cpts.slug, "--resident", str(resident.pk), stdout=told)
+    answer = json.loads(told.getvalue())
+    assert CANARY in told.getvalue()
+    looked = [line for line in answer["qui_a_regarde"] if line["quoi"] == "Fiche d'habitant"]
+    assert [line["role"] for line in looked] == ["Opérateur SNP"]
+    assert answer["ce_qui_a_ete_fait"]
+    assert str(desk.seat.user) not in json.dumps(answer["qui_a_regarde"], ensure_ascii=False)
+    line = JournalLine.objects.get(action="rights.export")
+    assert (line.residents, line.actor_kind) == ([resident.pk], "system")
+
+
+# Erased when they ask
+
+
+def erase(cpts, resident, **about):
+    officer = actor_as(cpts, Role.DATA_PROTECTION_OFFICER)
+    with scope(cpts=cpts):
+        return actions.erase_resident(by=officer, resident=resident, reason="not_needed", **about)
+
+
+def test_an_erasure_leaves_no_trace_of_the_person(cpts, desk):
+    resident, care_request = closed_request(desk)
+    before = where(CANARY) + where("0639980101") + where("06 39 98 01 01")
+    assert {"residents.Resident.family_name", "snp.CareRequest.note"} <= set(before)
+    erase(cpts, resident)
+    for word in (CANARY, "0639980101", "06 39 98 01 01", "1950-02-01"):
+        assert where(word) == [], word
+    with scope(cpts=cpts):
+        kept = CareRequest.objects.get(pk=care_request.pk)
+    assert (kept.resident_id, kept.commune_id, kept.reason) == (resident.pk, MONTCEAU, "fever")
+    evidence("G23", "columns that held the person before, none after", len(set(before)))
+
+
+def test_a_column_that_the_erasure_forgets_is_seen(cpts, desk, monkeypatch):
+    """The fault: a table does not say that one of its columns identifies."""
+    resident, _ = closed_request(desk)
+    said = CareRequest.retention
+    less = {name: left for name, left in said.erases.items() if name != "note"}
+    monkeypatch.setattr(CareRequest, "retention", replace(said, erases=less))
+    erase(cpts, resident)
+    assert where(CANARY) == ["snp.CareRequest.note"]
+
+
+def test_nobody_is_erased_while_something_is_done_for_them(cpts, desk):
+    resident, _ = closed_request(desk)
+    with scope(cpts=cpts):
+        again = make_case(desk, phone="06 39 98 01 01", resident=resident).care_request
+    with pytest.raises(actions.StillOpen, match=f"n° {again.number}"):
+        erase(cpts, resident)
+    assert where(CANARY)
+
+
+def test_a_request_of_nobody_named_goes_when_it_is_theirs(cpts, desk):
+    resident, _ = closed_request(desk)
+    with scope(cpts=cpts):
+        words = {"phone": "06 39 98 01 01", "caller_name": f"{CANARY} bis"}
+        alone = make_case(desk, "cancelled", **words).care_request
+        other = make_case(desk, "cancelled", phone="06 39 98 04 04").care_request
+        assert queries.same_number(resident) == [alone]
+    with pytest.raises(actions.BadErasure):
+        erase(cpts, resident, also=[other])
+    erase(cpts, resident, also=[alone])
+    assert where(CANARY) == []
+
+
+# A table says its class, or nothing is built
+
+
+def test_a_table_without_its_class_is_seen(monkeypatch):
+    monkeypatch.delattr(CareRequestEvent, "retention")
+    assert undeclared() == ["snp.CareRequestEvent: no retention"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        Retention(),
+        Retention(kind=RetentionClass.NOTICE),
+        Retention(kind=RetentionClass.NOTICE, ends="at", erases={"nom": ""}),
+        Retention(kind=RetentionClass.NOTICE, part_of="nothing"),
+    ],
+)
+def test_a_class_that_says_nothing_is_seen(monkeypatch, said):
+    monkeypatch.setattr(CareRequestEvent, "retention", said)
+    assert [fault.split(":")[0] for fault in undeclared()] == ["snp.CareRequestEvent"]
+
+
+def test_a_duration_forgotten_is_seen(cpts, desk, clock):
+    """The fault: a class without a rule stays for ever."""
+    RetentionRule.objects.filter(kind=RetentionClass.CARE_REQUEST).delete()
+    closed_request(desk)
+    clock(365 * 20)
+    apply(cpts)
+    assert "snp.CareRequest.note" in where(CANARY)

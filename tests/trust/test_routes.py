@@ -42,6 +42,7 @@ SIGNED_IN = {
     *("home:seats", "accounts:account", "accounts:choose_seat", "accounts:shortcuts"),
     *("accounts:seat_accept", "accounts:seat_decline", "accounts:second_factor"),
     *("accounts:sessions", "accounts:sessions_end", "accounts:session_end"),
+    "rights:own",
 }
 LINK = {"snp:link"}
 # Pages of the technical operator, outside any CPTS; for anybody else they do not exist.
@@ -71,6 +72,8 @@ LISTS = {
     "availability:period_add": {P, S},
     "availability:opening_add": {P, S},
     "availability:absence_add": {P, S},
+    "rights:durations": {A, DPO},
+    "rights:search": {DPO},
     "snp:board": {D},
     "snp:new": {D},
     "snp:by_phone": {D},
@@ -116,8 +119,11 @@ OBJECTS = {
     "directory:contact_check": ("contact", INSIDE, {C}),
     "directory:contact_end": ("contact", INSIDE, {C}),
     "directory:member_end": ("member", INSIDE, {C}),
-    "residents:detail": ("resident", {D}, {D}),
-    "residents:edit": ("resident", {D}, {D}),
+    "residents:detail": ("resident", {D, DPO}, {D}),
+    "residents:edit": ("resident", {D, DPO}, {D}),
+    "rights:held": ("resident", {D, DPO}, {DPO}),
+    "rights:held_file": ("resident", {D, DPO}, {DPO}),
+    "rights:erase": ("resident", {D, DPO}, {DPO}),
     "snp:story": ("care_request", {C, D, P}, {D}),
     "snp:take": ("care_request", {C, D, P}, {D}),
     "snp:propose": ("care_request", {C, D, P}, {D}),

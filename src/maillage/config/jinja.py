@@ -107,6 +107,8 @@ NAVIGATION = (
     ("Information", "residents:notices", "info-circle", Permission.CPTS_SETTINGS),
     ("Envois", "accounts:outbox", "mail", Permission.OUTBOX_VIEW),
     ("Journal", "home:journal", "notebook", Permission.JOURNAL_VIEW),
+    ("Droits", "rights:search", "user-check", Permission.RIGHTS),
+    ("Conservation", "rights:durations", "hourglass-low", Permission.RETENTION_EDIT),
 )
 
 _mark: dict[str, bool] = {}

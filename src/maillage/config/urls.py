@@ -10,5 +10,6 @@ urlpatterns = [
     path("", include("maillage.residents.urls")),
     path("", include("maillage.availability.urls")),
     path("", include("maillage.snp.urls")),
+    path("", include("maillage.rights.urls")),
     path("compte/", include("allauth.urls")),
 ]

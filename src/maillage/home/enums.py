@@ -49,6 +49,7 @@ ACTS = {
     "resident.notice_set": "Texte d'information des habitants changé",
     "resident.recorded": "Fiche d'habitant créée",
     "rights.duration_set": "Durée de conservation décidée",
+    "rights.erased": "Habitant effacé à sa demande",
     "rights.purged": "Durées de conservation appliquées",
     "seat.invited": "Invitation envoyée",
     "seat.moved": "Rôle changé d'état",
@@ -112,6 +113,9 @@ ACTS = {
 # Pages that show residents.
 READS = {
     "home.my_day": "Ma journée",
+    "rights.export": "Fichier de ce qui est gardé sur un habitant",
+    "rights.held": "Ce qui est gardé sur un habitant",
+    "rights.search": "Recherche d'une personne qui exerce ses droits",
     "residents.create": "Nouvelle fiche d'habitant",
     "residents.detail": "Fiche d'habitant",
     "residents.edit": "Modification d'une fiche d'habitant",

@@ -68,6 +68,7 @@ LIBRARIES: dict[str, Retention] = {
         kind=RetentionClass.SEAT, part_of="user", goes_first=True, is_deleted=False
     ),
     "account.EmailConfirmation": Retention(kind=RetentionClass.TOKEN, ends="created"),
+    "usersessions.UserSession": Retention(kind=RetentionClass.TOKEN, ends="last_seen_at"),
     "mfa.Authenticator": Retention(
         kind=RetentionClass.SEAT, part_of="user", goes_first=True, is_deleted=False
     ),

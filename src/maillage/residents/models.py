@@ -21,9 +21,12 @@ from maillage.territory.models import Commune, Cpts
 
 class ResidentQuerySet(models.QuerySet):
     def visible_to(self, actor):
-        if not actor.may(Permission.RESIDENT_DESK, actor.cpts_id):
+        """The desk, and whoever answers for the rights of persons; nobody sees who was erased."""
+        if not any(
+            actor.may(each, actor.cpts_id) for each in (Permission.RESIDENT_DESK, Permission.RIGHTS)
+        ):
             return self.none()
-        return self.filter(cpts=actor.cpts_id)
+        return self.filter(cpts=actor.cpts_id, erased_at=None)
 
 
 class Resident(models.Model):

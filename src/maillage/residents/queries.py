@@ -11,7 +11,7 @@ from maillage.directory.models import Professional
 from maillage.kernel.identifiers import fold, is_insee, phone_digits
 from maillage.kernel.permissions import Actor
 from maillage.residents.models import InformationNotice, Resident, SharingAgreement
-from maillage.residents.rules import can_keep_residents
+from maillage.residents.rules import can_find_residents
 from maillage.territory.models import Commune, Cpts
 
 FOUND_MAX = 50
@@ -58,7 +58,7 @@ def find(
     First and last names are tried both ways round; a first name known on both sides must be the
     same, one that is missing excludes nobody. What makes no whole key finds nothing.
     """
-    if not can_keep_residents(actor, cpts):
+    if not can_find_residents(actor, cpts):
         return []
     number = phone_key(phone)
     names = {family_name, given_name}

@@ -6,6 +6,11 @@ from maillage.residents.models import SharingAgreement
 from maillage.territory.models import Cpts
 
 
+def can_find_residents(actor: Actor, cpts: Cpts | int | None) -> bool:
+    """Look for somebody: the desk, or whoever answers for the rights of persons."""
+    return actor.may(Permission.RESIDENT_DESK, cpts) or actor.may(Permission.RIGHTS, cpts)
+
+
 def can_keep_residents(actor: Actor, cpts: Cpts | int | None) -> bool:
     """Write or change the residents of a CPTS: its desk, or the system."""
     return actor.may(Permission.RESIDENT_DESK, cpts)

@@ -58,3 +58,34 @@ class ErasureReason(models.TextChoices):
     OPPOSED = "opposed", "la personne s'oppose au traitement (17.1 c)"
     UNLAWFUL = "unlawful", "elles n'auraient pas dû être recueillies (17.1 d)"
     LEGAL = "legal", "une loi l'exige (17.1 e)"
+
+
+# Tables as the person reads them.
+TITLES: dict[str, str] = {
+    "accounts.Notice": "Messages écrits",
+    "accounts.Seat": "Rôles",
+    "accounts.User": "Compte",
+    "account.EmailAddress": "Adresses du compte",
+    "availability.Absence": "Absences",
+    "availability.AskingPreferences": "Sollicitations",
+    "availability.Opening": "Moments ouverts",
+    "availability.Slot": "Créneaux",
+    "availability.UsualVisibility": "Visibilité habituelle",
+    "availability.WeeklyPeriod": "Plages de la semaine",
+    "directory.Delegation": "Délégations",
+    "directory.Place": "Lieux d'exercice",
+    "directory.Professional": "Fiche professionnelle",
+    "directory.ProfessionalAccount": "Liens du compte avec une fiche",
+    "directory.ProfessionalLanguage": "Langues",
+    "directory.ProfessionalWord": "Mots de recherche",
+    "mfa.Authenticator": "Seconds facteurs",
+    "residents.Resident": "Fiche d'habitant",
+    "snp.Call": "Appels de la régulation",
+    "snp.CareRequest": "Demandes de soins",
+    "snp.CareRequestEvent": "Histoire des demandes",
+    "snp.HandOver": "Transmissions au 15",
+    "snp.InformAttempt": "Essais de prévenir",
+    "snp.Proposal": "Propositions à des professionnels",
+    "snp.Shortlist": "Classements",
+    "usersessions.UserSession": "Connexions",
+}
