@@ -26,9 +26,9 @@ WRITES = {
     *("save", "delete", "create", "update", "get_or_create", "update_or_create"),
     *("bulk_create", "bulk_update", "aupdate", "acreate", "asave", "adelete"),
 }
-# The kernel's own writers: the journal, the pulse and what a database is.
+# The kernel's own writers: the journal, the pulse, what a database is, the seals.
 BARS = {"bar", "bars", "digest"}  # their `update` writes no row
-WRITERS = {"kernel/journal.py", "kernel/pulse.py", "kernel/instance.py"}
+WRITERS = {"kernel/journal.py", "kernel/pulse.py", "kernel/instance.py", "kernel/sealing.py"}
 MODELS = [model for model in apps.get_models() if model.__module__.startswith("maillage.")]
 CLASSES = {NATIONAL, OF_CPTS, AGREEMENT, TECHNICAL}
 

@@ -26,7 +26,7 @@ from maillage.accounts.enums import RETRY_MINUTES, NoticeState
 from maillage.accounts.models import Notice, User
 from maillage.accounts.rules import SYSTEM
 from maillage.config.login import AccountAdapter
-from maillage.kernel import instance
+from maillage.kernel import crypto, instance
 from maillage.kernel.models import Beat
 
 
@@ -271,6 +271,13 @@ def test_several_senders_never_take_the_same_notice():
     assert len(taken) == len(set(taken)) == 40
 
 
+def sealed(number, **texts):
+    return [
+        crypto.seal(text, aad=f"accounts_notice|{column}|{number}|")
+        for column, text in texts.items()
+    ]
+
+
 def test_kill_9_loses_nothing_and_doubles_at_most_once_each(tmp_path, smtp):
     """A database file and real processes: eight are killed at any moment, the last one finishes."""
     smtp.delay = 0.01
@@ -290,10 +297,13 @@ def test_kill_9_loses_nothing_and_doubles_at_most_once_each(tmp_path, smtp):
             "INSERT INTO kernel_instance (id, is_demo, created_at) VALUES (1, 0, datetime())"
         )
         file.executemany(
-            "INSERT INTO accounts_notice (key, channel, recipient, subject, body, state, tries,"
-            " created_at, next_try_at, last_error) VALUES (?, 'mail', 'a@b.example', ?, 'texte',"
+            "INSERT INTO accounts_notice (id, key, channel, recipient, subject, body, state, tries,"
+            " created_at, next_try_at, last_error) VALUES (?, ?, 'mail', ?, ?, ?,"
             " 'waiting', 0, datetime(), datetime(), '')",
-            [(key, key) for key in keys],
+            [
+                (number, key, *sealed(number, recipient="a@b.example", subject=key, body="texte"))
+                for number, key in enumerate(keys, start=1)
+            ],
         )
     waiting = "SELECT count(*) FROM accounts_notice WHERE state <> 'sent'"
     for turn in range(9):

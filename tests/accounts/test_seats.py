@@ -445,9 +445,9 @@ def test_the_outbox_is_cut_in_pages(client, cpts, letter, django_assert_num_quer
 
 
 def test_states_of_a_notice_are_told(client, cpts, letter):
-    Notice.objects.filter(pk=letter.pk).update(
-        state=NoticeState.FAILED, tries=6, last_error="La passerelle SMS ne répond pas."
-    )
+    letter.state, letter.tries = NoticeState.FAILED, 6
+    letter.last_error = "La passerelle SMS ne répond pas."
+    letter.save()
     sign_in(client, cpts, Role.ADMINISTRATOR)
     text = client.get(at("outbox", cpts)).text
     assert "abandonné après plusieurs essais" in text and "6 essais" in text

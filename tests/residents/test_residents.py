@@ -66,9 +66,13 @@ def found(cpts, actor, **keys):
 
 def test_the_keys_are_normalised(cpts, cluny):
     one = record(cpts, phone="+33 (0)6 39 98 00 01", birth_date=BORN, commune=cluny)
-    assert one.phone == one.phone_key == "0639980001"
-    assert one.name_birth_key == "lemaitre|1950-02-01"
-    assert one.name_commune_key == "lemaitre|71137"
+    assert one.phone == "0639980001"
+    assert one.name_and_birth == "lemaitre|1950-02-01"
+    assert one.name_and_commune == "lemaitre|71137"
+    keys = (one.phone_key, one.name_birth_key, one.name_commune_key)
+    assert len(set(keys)) == 3 and not any("lemaitre" in key or "0639" in key for key in keys)
+    other = record(make_cpts("autre"), phone="0639980001", birth_date=BORN, commune=cluny)
+    assert not set(keys) & {other.phone_key, other.name_birth_key, other.name_commune_key}
     bare = record(cpts, family_name="Sans")
     assert (bare.phone_key, bare.name_birth_key, bare.name_commune_key) == ("", "", "")
 
@@ -187,7 +191,8 @@ def test_a_change_moves_version_keys_and_screens(cpts, cluny, desk):
             by=desk, resident=one, version=1, family_name="Lemaire", commune=cluny
         )
     assert (one.version, one.phone_key) == (2, "")
-    assert one.name_commune_key == "lemaire|71137"
+    assert found(cpts, desk, family_name="Lemaire", commune=cluny) == [one]
+    assert found(cpts, desk, phone="0639980001") == []
     assert pulse.version(cpts.pk) > before
     lines = str(list(JournalLine.objects.values_list("action", "target", "data")))
     assert "resident.recorded" in lines and "resident.changed" in lines

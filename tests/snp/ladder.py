@@ -36,7 +36,7 @@ def words(page) -> str:
 
 def told(care_request, kind) -> list[str]:
     """The lines of one kind in its history."""
-    return list(care_request.events.filter(kind=kind).values_list("text", flat=True))
+    return [event.text for event in care_request.events.filter(kind=kind)]
 
 
 def make_ring(cpts, *professionals) -> Ring:

@@ -92,7 +92,11 @@ def test_it_does_nothing_before_both_signed(desk, cpts, neighbour, ours, theirs)
         ("snp.agreement_signed", neighbour.pk, "seat"),
         ("snp.agreement_signed", cpts.pk, "system"),
     }
-    told_to = Notice.objects.filter(subject="Accord entre CPTS voisines").order_by("pk")
+    told_to = [
+        each
+        for each in Notice.objects.order_by("pk")
+        if each.subject == "Accord entre CPTS voisines"
+    ]
     assert [each.recipient for each in told_to] == [
         theirs.seat.user.email,
         ours.seat.user.email,

@@ -12,6 +12,7 @@ from factories import MONDAY, make_case, make_desk, make_doctor, make_request, m
 from maillage.accounts.enums import Role
 from maillage.availability.models import Booking
 from maillage.kernel.constraints import TenantForeignKey
+from maillage.kernel.fields import SealedTextField
 from maillage.residents.models import Resident
 from maillage.snp import queries
 from maillage.snp.models import (
@@ -42,6 +43,10 @@ from people import actor_as, make_cpts
 
 def change(row, **values):
     """As a bug would, past every action."""
+    for name, value in values.items():
+        field = row._meta.get_field(name)
+        if isinstance(field, SealedTextField):
+            values[name] = field.sealed_for(row, value)
     type(row)._base_manager.filter(pk=row.pk).update(**values)
 
 

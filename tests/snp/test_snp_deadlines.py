@@ -82,9 +82,8 @@ def test_the_owner_is_warned_once_before_each(desk, cpts, clock):
     care_request = make_request(desk)
 
     def warned():
-        return list(
-            Notice.objects.filter(key__contains=":warned:").values_list("recipient", "body")
-        )
+        found = Notice.objects.filter(key__contains=":warned:")
+        return [(each.recipient, each.body) for each in found]
 
     turn(clock, hours=21, minutes=59)
     assert warned() == []

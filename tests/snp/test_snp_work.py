@@ -336,7 +336,8 @@ def test_an_unmerge_keeps_what_was_said_since_and_the_other_doubles(desk, clock)
     kept = make_request(desk)
     merge(desk, first, kept)
     merge(desk, second, kept)
-    CareRequest.objects.filter(pk=kept.pk).update(note="précisée depuis")
+    fresh(kept).note = "précisée depuis"
+    kept.save()
     actions.unmerge(by=desk, care_request=fresh(first))
     fresh(kept)
     assert kept.note == "précisée depuis"
@@ -525,7 +526,7 @@ def test_the_day_is_told_once_to_each_coordinator_even_after_a_stop(desk, cpts, 
     clock.move(hours=10, minutes=31)  # 19:31, after 19:30
     run()
     run()
-    assert sorted(told().values_list("recipient", flat=True)) == sorted(
+    assert sorted(each.recipient for each in told()) == sorted(
         each.seat.user.email for each in coordinators
     )
     body = told().first().body.replace("\u00a0", " ")

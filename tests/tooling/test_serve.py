@@ -172,6 +172,7 @@ def test_a_real_database_refuses_the_key_of_the_demonstration_and_debug(tmp_path
     said = refused(tmp_path, port, MAILLAGE_DEBUG="1")
     assert "MAILLAGE_SECRET_KEY" in said
     assert "retirez MAILLAGE_DEBUG" in said
+    assert "MAILLAGE_KEY_FILE" in said
     assert settings.DEFAULT_KEY not in said
     assert "Traceback" not in said
 

@@ -166,7 +166,7 @@ def test_what_does_not_fit_a_column_is_refused_with_a_sentence(board):
     assert board.post(address, wide).status_code == 302
     found = board.post("/c/vallee/habitants/", wide)
     assert "/c/vallee/habitants/" in found.content.decode() and found.status_code == 200
-    assert Resident.objects.get().name_birth_key.endswith("|1980-01-01")
+    assert Resident.objects.get().name_and_birth.endswith("|1980-01-01")
     for commune in ("\x00", "7\x00", "x" * 300):
         assert board.post(NEW, CALL | named | {"commune": commune}).status_code == 422
 

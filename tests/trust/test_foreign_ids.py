@@ -15,6 +15,7 @@ from world import FAR, NOBODYS_ID, body, methods_of, rows_of
 import maillage
 from maillage.accounts.enums import Role
 from maillage.availability.models import Slot
+from maillage.kernel.fields import opaque_id
 from maillage.snp.models.request import CareRequestQuerySet
 from trusted import evidence, size
 
@@ -45,12 +46,17 @@ def foreign_ids(world) -> list[tuple[str, int]]:
     ]
 
 
-def told(answer, pk) -> tuple:
-    """The answer without its one-time words and without the id that was asked for."""
+def told(answer, pk, began) -> tuple:
+    """The answer without its one-time words, without the id that was asked for and without those of
+    what was made since it `began`."""
     status, text = body(answer)
+    place = answer.headers.get("Location", "")
     text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID", text)
-    told = re.sub(rf"\b{pk}\b", "ID", text)
-    return status, re.sub(rf"\b{pk}\b", "ID", answer.headers.get("Location", "")), told
+    plain = [
+        re.sub(r"\b\d{15,19}\b", lambda found: "NEW" if int(found[0]) > began else found[0], each)
+        for each in (re.sub(rf"\b{pk}\b", "ID", said) for said in (place, text))
+    ]
+    return status, *plain
 
 
 def in_addresses(world):
@@ -101,7 +107,7 @@ def queries(world, user, url, key):
 
 def differences(world, chosen):
     """Probes that were told something, or that touched a row next door."""
-    before, wrong = rows_of(world.foreign), []
+    before, wrong, began = rows_of(world.foreign), [], opaque_id()
 
     def untouched(line):
         def look(answer):
@@ -115,7 +121,7 @@ def differences(world, chosen):
         answer = ask(pk, untouched(line))
         if "=" not in line and answer.status_code != 404:
             wrong.append(f"{line}: {answer.status_code}, not 404")
-        if told(answer, pk) != told(ask(NOBODYS_ID), NOBODYS_ID):
+        if told(answer, pk, began) != told(ask(NOBODYS_ID), NOBODYS_ID, began):
             wrong.append(f"{line}: {answer.status_code}, not like an id that nobody has")
     return wrong
 

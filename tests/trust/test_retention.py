@@ -271,9 +271,9 @@ def everything():
     """Every value of every column of every table, as the platform reads it."""
     for model in apps.get_models(include_auto_created=True):
         names = [field.attname for field in model._meta.concrete_fields]
-        for row in model._base_manager.values(*names):
-            for name, value in row.items():
-                yield f"{model._meta.label}.{name}", str(value)
+        for row in model._base_manager.all():
+            for name in names:
+                yield f"{model._meta.label}.{name}", str(getattr(row, name))
 
 
 def where(word):

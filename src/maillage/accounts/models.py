@@ -7,6 +7,7 @@ from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Cast, Coalesce, Concat
 
 from maillage.accounts.enums import Channel, NoticeState, Role, SeatState, Tried
+from maillage.kernel.fields import SealedTextField, opaque_id
 from maillage.kernel.models import NATIONAL, OF_CPTS, TECHNICAL, tenant_constraints
 from maillage.kernel.permissions import Permission
 from maillage.kernel.retention import Retention, RetentionClass, nobody
@@ -151,19 +152,21 @@ class Notice(models.Model):
         erases={"recipient": "", "subject": "", "body": "", "last_error": ""},
     )
 
+    id = models.BigAutoField(primary_key=True, default=opaque_id)
     # The sender works for every CPTS at once, outside a scope.
     cpts = models.ForeignKey(Cpts, null=True, on_delete=models.PROTECT, related_name="notices")
     key = models.CharField(max_length=120, unique=True)
     channel = models.CharField(max_length=4, choices=Channel.choices)
-    recipient = models.CharField("destinataire", max_length=254)
-    subject = models.CharField("objet", max_length=200, blank=True)
-    body = models.TextField("texte")
+    recipient = SealedTextField("destinataire", max_length=254)
+    subject = SealedTextField("objet", max_length=200, blank=True)
+    body = SealedTextField("texte")
     state = models.CharField(max_length=7, choices=NoticeState.choices, default=NoticeState.WAITING)
     tries = models.PositiveSmallIntegerField("essais", default=0)
     created_at = models.DateTimeField(auto_now_add=True)
     next_try_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, blank=True)
-    last_error = models.CharField("dernière erreur", max_length=300, blank=True)
+    # A mail server's refusal may say the address again.
+    last_error = SealedTextField("dernière erreur", max_length=300, blank=True)
     erased_at = models.DateTimeField("effacé le", null=True, blank=True, editable=False)
 
     objects = NoticeQuerySet.as_manager()

@@ -14,8 +14,9 @@ from django_scopes import scope
 
 from maillage.accounts import actions, gateway, queries
 from maillage.accounts.enums import Tried
-from maillage.home.views import refused
+from maillage.home.views import refused, unreadable
 from maillage.kernel import journal
+from maillage.kernel.crypto import BadKeys, CannotOpen
 from maillage.kernel.errors import DomainError, NotAllowed
 from maillage.kernel.identifiers import is_insee
 from maillage.snp.queries.ladder import lent_to
@@ -111,4 +112,6 @@ class TenantMiddleware:
             return refused(request, error, status=429)
         if isinstance(error, DomainError):
             return refused(request, error, status=403 if isinstance(error, NotAllowed) else 409)
+        if isinstance(error, (CannotOpen, BadKeys)):
+            return unreadable(request, error)
         return None

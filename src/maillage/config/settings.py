@@ -14,6 +14,9 @@ PACKAGE = Path(__file__).parents[1]
 VAR = Path(os.environ.get("VAR", "var")).resolve()
 DEBUG = os.environ.get("MAILLAGE_DEBUG", "") == "1"
 SECRET_KEY = os.environ.get("MAILLAGE_SECRET_KEY") or DEFAULT_KEY
+# The keys of what is encrypted in the database: a file (replaced while serving), or their text.
+KEY_FILE = os.environ.get("MAILLAGE_KEY_FILE", "")
+KEYS = os.environ.get("MAILLAGE_KEYS", "")
 SITE_URL = (
     os.environ.get("MAILLAGE_SITE_URL") or f"http://localhost:{os.environ.get('PORT', '8000')}"
 ).rstrip("/")  # written in the links of mails and SMS

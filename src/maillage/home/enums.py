@@ -53,6 +53,7 @@ ACTS = {
     "rights.purged": "Durées de conservation appliquées",
     "seat.invited": "Invitation envoyée",
     "seat.moved": "Rôle changé d'état",
+    "keys.rotated": "Données rechiffrées avec une nouvelle clé",
     "snp.absence_flagged": "Absence sur un rendez-vous signalée",
     "snp.accepted": "Proposition acceptée",
     "snp.agreement_proposed": "Accord entre CPTS proposé",

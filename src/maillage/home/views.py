@@ -1,5 +1,7 @@
 """The first page of each role, the journal, and the pages that say no."""
 
+import logging
+import secrets
 from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
@@ -23,7 +25,9 @@ from maillage.snp.rules import can_see_identity
 from maillage.territory import queries as territory
 
 LINES_PER_PAGE = 50
-ID_DIGITS = 19  # more than any id has
+ID_MAX = 2**63 - 1
+REFUSALS = {403: "Accès refusé", 503: "Des données ne peuvent être lues"}
+logger = logging.getLogger(__name__)
 
 
 @page(Access.PUBLIC)
@@ -106,7 +110,7 @@ def journal_page(request):
     """Acts and readings, newest first: opaque ids only, as they were written."""
     asked = {name: request.GET.get(name, "").strip() for name in ("nature", "acte", "habitant")}
     wanted = asked["habitant"]
-    is_id = wanted.isascii() and wanted.isdigit() and len(wanted) < ID_DIGITS
+    is_id = wanted.isascii() and wanted.isdigit() and int(wanted[:20]) <= ID_MAX
     lines = queries.journal_of(
         request.actor,
         kind=asked["nature"],
@@ -134,9 +138,17 @@ def refused(request, error, status: int):
         return render(
             request, "kernel/_error.html", {"message": str(error)}, status=status, using="jinja2"
         )
-    title = "Accès refusé" if status == 403 else "Ce n'est pas possible"
+    title = REFUSALS.get(status, "Ce n'est pas possible")
     context = {"title": title, "message": str(error), "back": request.headers.get("Referer", "")}
     return render(request, "kernel/error.html", context, status=status, using="jinja2")
+
+
+def unreadable(request, error):
+    """A sealed value does not open: the sentence, and a reference that the log has too."""
+    reference = secrets.token_hex(4)
+    logger.error("%s %s : %s", reference, request.path, error)
+    sentence = f"{error} Référence à donner à l'opérateur technique : {reference}."
+    return refused(request, sentence, status=503)
 
 
 def csrf_failure(request, reason=""):

@@ -70,7 +70,7 @@ def _checked(
     email: str = "",
     usual_doctor: Professional | None = None,
 ) -> dict[str, Any]:
-    """Fields and keys ready to be written, or BadResident."""
+    """Fields ready to be written, or BadResident."""
     family_name, given_name = " ".join(family_name.split()), " ".join(given_name.split())
     if not family_name:
         raise BadResident("Indiquez au moins le nom.")
@@ -83,18 +83,14 @@ def _checked(
         raise BadResident("Ce n'est pas un numéro de téléphone.")
     if usual_doctor is not None and usual_doctor.profession != Profession.DOCTOR:
         raise BadResident("Le médecin traitant est un médecin.")
-    number = queries.phone_key(phone)
     return {
         "family_name": family_name,
         "given_name": given_name,
         "birth_date": birth_date,
         "commune": commune,
-        "phone": number,
+        "phone": queries.phone_key(phone),
         "email": email.strip(),
         "usual_doctor": usual_doctor,
-        "phone_key": number,
-        "name_birth_key": queries.name_birth_key(family_name, birth_date),
-        "name_commune_key": queries.name_commune_key(family_name, commune),
     }
 
 
@@ -144,7 +140,7 @@ def _differences(resident: Resident, fields: dict[str, Any]) -> list[tuple[str, 
             _shown(name, value),
         )
         for name, value in fields.items()
-        if not name.endswith("_key") and getattr(resident, name) != value
+        if getattr(resident, name) != value
     ]
 
 

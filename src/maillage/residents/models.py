@@ -1,3 +1,4 @@
+import datetime as dt
 from typing import ClassVar
 
 from django.db import models
@@ -7,6 +8,8 @@ from django_scopes import ScopedManager
 from maillage.accounts.models import Seat
 from maillage.directory.models import Professional
 from maillage.kernel.constraints import TenantForeignKey
+from maillage.kernel.fields import KeyedHashField, SealedDateField, SealedTextField, opaque_id
+from maillage.kernel.identifiers import fold
 from maillage.kernel.models import OF_CPTS, tenant_constraints
 from maillage.kernel.permissions import Permission
 from maillage.kernel.retention import Retention, RetentionClass, nobody
@@ -17,6 +20,27 @@ from maillage.residents.enums import (
     SharingScope,
 )
 from maillage.territory.models import Commune, Cpts
+
+NAME_MAX = 180  # folding may lengthen a name; the date or the commune comes after
+
+
+def compared(name: str) -> str:
+    """A name as compared: without accents, or as written in a script that has none of our letters."""
+    return (fold(name) or " ".join(name.casefold().split()))[:NAME_MAX]
+
+
+def name_and_birth(family_name: str, birth_date: dt.date | None) -> str:
+    """
+    >>> name_and_birth("Lemaître", dt.date(1980, 2, 1))
+    'lemaitre|1980-02-01'
+    """
+    name = compared(family_name)
+    return f"{name}|{birth_date.isoformat()}" if name and birth_date else ""
+
+
+def name_and_commune(family_name: str, insee: str | None) -> str:
+    name = compared(family_name)
+    return f"{name}|{insee}" if name and insee else ""
 
 
 class ResidentQuerySet(models.QuerySet):
@@ -32,7 +56,7 @@ class ResidentQuerySet(models.QuerySet):
 class Resident(models.Model):
     """A person in need, as one CPTS knows them: the minimum to call back and to recognise.
 
-    The three keys are normalised texts compared for equality only, so that they can be hashed.
+    Who it is stands sealed; the three keys are hashes of normalised texts, compared for equality only.
     """
 
     tenancy: ClassVar[str] = OF_CPTS
@@ -53,15 +77,16 @@ class Resident(models.Model):
         },
     )
 
+    id = models.BigAutoField(primary_key=True, default=opaque_id)
     cpts = models.ForeignKey(Cpts, on_delete=models.PROTECT, related_name="residents")
-    family_name = models.CharField("nom", max_length=80)
-    given_name = models.CharField("prénom", max_length=80, blank=True)
-    birth_date = models.DateField("date de naissance", null=True, blank=True)
+    family_name = SealedTextField("nom", max_length=80)
+    given_name = SealedTextField("prénom", max_length=80, blank=True)
+    birth_date = SealedDateField("date de naissance", null=True, blank=True)
     commune = models.ForeignKey(
         Commune, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
-    phone = models.CharField("téléphone", max_length=16, blank=True)
-    email = models.EmailField("adresse électronique", blank=True)
+    phone = SealedTextField("téléphone", max_length=16, blank=True)
+    email = SealedTextField("adresse électronique", max_length=254, blank=True)
     usual_doctor = models.ForeignKey(
         Professional,
         null=True,
@@ -70,9 +95,9 @@ class Resident(models.Model):
         related_name="+",
         verbose_name="médecin traitant",
     )
-    phone_key = models.CharField(max_length=64, blank=True, editable=False)
-    name_birth_key = models.CharField(max_length=200, blank=True, editable=False)
-    name_commune_key = models.CharField(max_length=200, blank=True, editable=False)
+    phone_key = KeyedHashField(of="phone")
+    name_birth_key = KeyedHashField(of="name_and_birth")
+    name_commune_key = KeyedHashField(of="name_and_commune")
     created_at = models.DateTimeField(auto_now_add=True)
     version = models.PositiveIntegerField(default=1)
     erased_at = models.DateTimeField("effacé le", null=True, blank=True, editable=False)
@@ -97,6 +122,14 @@ class Resident(models.Model):
 
     def __str__(self):
         return f"{self.given_name} {self.family_name}".strip() or "habitant effacé"
+
+    @property
+    def name_and_birth(self) -> str:
+        return name_and_birth(self.family_name, self.birth_date)
+
+    @property
+    def name_and_commune(self) -> str:
+        return name_and_commune(self.family_name, self.commune_id)
 
 
 class InformationNoticeQuerySet(models.QuerySet):

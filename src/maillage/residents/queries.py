@@ -8,39 +8,27 @@ from django.utils import timezone
 
 from maillage.directory.enums import Profession
 from maillage.directory.models import Professional
+from maillage.kernel.fields import hashes_of
 from maillage.kernel.identifiers import fold, is_insee, phone_digits
 from maillage.kernel.permissions import Actor
-from maillage.residents.models import InformationNotice, Resident, SharingAgreement
+from maillage.residents.models import (
+    InformationNotice,
+    Resident,
+    SharingAgreement,
+    compared,
+    name_and_birth,
+    name_and_commune,
+)
 from maillage.residents.rules import can_find_residents
 from maillage.territory.models import Commune, Cpts
 
 FOUND_MAX = 50
 READ_MAX = 500
-NAME_MAX = 180  # folding may lengthen a name; the date or the commune comes after
 
 
 def phone_key(phone: str) -> str:
-    """Key of a telephone number; empty when there is none or it is not one."""
+    """A telephone number as compared; empty when there is none or it is not one."""
     return phone_digits(phone) or ""
-
-
-def _name(text: str) -> str:
-    """A name as compared: without accents, or as written in a script that has none of our letters."""
-    return (fold(text) or " ".join(text.casefold().split()))[:NAME_MAX]
-
-
-def name_birth_key(family_name: str, birth_date: dt.date | None) -> str:
-    """
-    >>> name_birth_key("Lemaître", dt.date(1980, 2, 1))
-    'lemaitre|1980-02-01'
-    """
-    name = _name(family_name)
-    return f"{name}|{birth_date.isoformat()}" if name and birth_date else ""
-
-
-def name_commune_key(family_name: str, commune: Commune | None) -> str:
-    name = _name(family_name)
-    return f"{name}|{commune.pk}" if name and commune else ""
 
 
 def find(
@@ -62,24 +50,33 @@ def find(
         return []
     number = phone_key(phone)
     names = {family_name, given_name}
-    births = {name_birth_key(name, birth_date) for name in names} - {""}
-    communes = {name_commune_key(name, commune) for name in names} - {""}
-    by_phone = Q(phone_key=number) if number else Q(pk__in=[])
+    insee = commune and commune.pk
+    alike = {
+        "phone_key": {number},
+        "name_birth_key": {name_and_birth(name, birth_date) for name in names},
+        "name_commune_key": {name_and_commune(name, insee) for name in names},
+    }
+    same = Q(pk__in=[])
+    for key, texts in alike.items():
+        hashes = [each for text in texts for each in hashes_of(Resident, key, text, cpts.pk)]
+        same |= Q(**{f"{key}__in": hashes})
     rows = (
-        Resident.objects.filter(
-            by_phone | Q(name_birth_key__in=births) | Q(name_commune_key__in=communes), cpts=cpts
-        )
+        Resident.objects.filter(same, cpts=cpts)
         .select_related("commune", "usual_doctor")
-        .order_by("family_name", "given_name", "pk")[:READ_MAX]
+        .order_by("pk")[:READ_MAX]
     )
-    typed = {_name(family_name), _name(given_name)} - {""}
-    return [row for row in rows if (number and row.phone_key == number) or _may_be(row, typed)][
-        :FOUND_MAX
-    ]
+    typed = {compared(family_name), compared(given_name)} - {""}
+    found = [row for row in rows if (number and row.phone == number) or _may_be(row, typed)]
+    return sorted(found, key=_by_name)[:FOUND_MAX]
+
+
+def _by_name(resident: Resident) -> tuple[str, str, int]:
+    """The database orders nothing that is sealed."""
+    return resident.family_name, resident.given_name, resident.pk
 
 
 def _may_be(resident: Resident, typed: set[str]) -> bool:
-    held = {_name(resident.family_name), _name(resident.given_name)} - {""}
+    held = {compared(resident.family_name), compared(resident.given_name)} - {""}
     return typed <= held or held <= typed
 
 

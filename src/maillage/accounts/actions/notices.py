@@ -82,7 +82,7 @@ def mark_notice_sent(*, by: Actor, notice: Notice, now: dt.datetime) -> None:
 @transaction.atomic
 def mark_notice_refused(*, by: Actor, notice: Notice, error: str, now: dt.datetime) -> None:
     """The try failed: wait for the next, or give up after the last. The latest claim counts."""
-    change = {"last_error": error[:300]}
+    change = {"last_error": Notice._meta.get_field("last_error").sealed_for(notice, error[:300])}
     if notice.tries > len(RETRY_MINUTES):
         change["state"] = NoticeState.FAILED
     else:

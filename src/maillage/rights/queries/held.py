@@ -11,6 +11,7 @@ from django.db.models import Q
 from maillage.accounts.models import Notice, Seat, User
 from maillage.availability.models import Booking
 from maillage.directory.models import Professional
+from maillage.kernel.fields import SealedDateField, hashes_of
 from maillage.kernel.retention import RetentionClass, declared, retention_of
 from maillage.kernel.words import full_date
 from maillage.residents.models import Resident
@@ -113,7 +114,7 @@ def _words(row: Any, field: Any) -> str:
         return "oui" if value else "non"
     if isinstance(field, models.DateTimeField):
         return f"{value:%Y-%m-%d %H:%M %Z}"
-    if isinstance(field, models.DateField):
+    if isinstance(field, models.DateField | SealedDateField):
         return full_date(value)
     return LINK.sub("[lien]", str(value))
 
@@ -139,7 +140,10 @@ def same_number(resident: Resident) -> list[CareRequest]:
         return []
     return list(
         CareRequest.objects.filter(
-            cpts=resident.cpts_id, resident=None, phone=resident.phone, erased_at=None
+            cpts=resident.cpts_id,
+            resident=None,
+            phone_key__in=hashes_of(CareRequest, "phone_key", resident.phone, resident.cpts_id),
+            erased_at=None,
         )
         .exclude(closed_at=None)
         .order_by("number")

@@ -8,6 +8,7 @@ from django.db.models import Q
 from maillage.accounts.models import Seat
 from maillage.directory.models import Professional
 from maillage.kernel.constraints import TenantForeignKey
+from maillage.kernel.fields import SealedTextField, opaque_id
 from maillage.kernel.models import tenant_constraints
 from maillage.kernel.retention import Retention, RetentionClass
 from maillage.snp.enums import (
@@ -65,6 +66,7 @@ class HandOver(OfCpts):
         kind=RetentionClass.CARE_REQUEST, part_of="care_request", erases={"taken_over_by": ""}
     )
 
+    id = models.BigAutoField(primary_key=True, default=opaque_id)
     care_request = models.OneToOneField(
         CareRequest, on_delete=models.PROTECT, related_name="hand_over"
     )
@@ -77,7 +79,7 @@ class HandOver(OfCpts):
     confirmed_by = models.ForeignKey(
         Seat, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
-    taken_over_by = models.CharField("reprise par", max_length=120, blank=True)
+    taken_over_by = SealedTextField("reprise par", max_length=120, blank=True)
 
     objects = scoped(models.QuerySet)
 
@@ -109,12 +111,13 @@ class CareRequestEvent(OfCpts):
         kind=RetentionClass.CARE_REQUEST, part_of="care_request", erases={"text": ""}
     )
 
+    id = models.BigAutoField(primary_key=True, default=opaque_id)
     care_request = models.ForeignKey(CareRequest, on_delete=models.PROTECT, related_name="events")
     at = models.DateTimeField("à")
     kind = models.CharField(max_length=11, choices=EventKind.choices)
     by_seat = models.ForeignKey(Seat, null=True, on_delete=models.PROTECT, related_name="+")
     by_kind = models.CharField(max_length=6)
-    text = models.CharField("texte", max_length=300)
+    text = SealedTextField("texte", max_length=300)
     # How the request stood once this was done: what replays a case minute by minute.
     status = models.CharField(max_length=11, choices=CareRequestStatus.choices)
     circle = models.CharField(max_length=12, choices=Circle.choices)

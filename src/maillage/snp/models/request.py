@@ -9,6 +9,7 @@ from maillage.accounts.models import Seat
 from maillage.directory.enums import CareKind, Profession, Speciality
 from maillage.directory.models import Professional
 from maillage.kernel.constraints import TenantForeignKey
+from maillage.kernel.fields import KeyedHashField, SealedTextField, opaque_id
 from maillage.kernel.models import tenant_constraints
 from maillage.kernel.permissions import Permission
 from maillage.kernel.retention import Retention, RetentionClass, nobody
@@ -66,6 +67,7 @@ class CareRequest(OfCpts):
 
     Status = CareRequestStatus
 
+    id = models.BigAutoField(primary_key=True, default=opaque_id)
     number = models.PositiveIntegerField("n°")
     form_key = models.CharField(max_length=36)  # one form, one request: double clicks and retries
     received_at = models.DateTimeField("reçue à")
@@ -81,11 +83,12 @@ class CareRequest(OfCpts):
         "spécialité demandée", max_length=5, choices=Speciality.choices, blank=True
     )
     reason = models.CharField("motif", max_length=12, choices=Reason.choices, blank=True)
-    note = models.CharField("précision", max_length=200, blank=True)
+    note = SealedTextField("précision", max_length=200, blank=True)
     age_band = models.CharField("âge", max_length=7, choices=AgeBand.choices, blank=True)
     commune = models.ForeignKey(Commune, on_delete=models.PROTECT, related_name="+")
-    phone = models.CharField("numéro à rappeler", max_length=16, blank=True)
-    caller_name = models.CharField("appelant", max_length=80, blank=True)
+    phone = SealedTextField("numéro à rappeler", max_length=16, blank=True)
+    phone_key = KeyedHashField(of="phone")
+    caller_name = SealedTextField("appelant", max_length=80, blank=True)
     sms_allowed = models.BooleanField(
         "numéro du patient, ou SMS accepté par l'appelant", default=False
     )
@@ -138,7 +141,7 @@ class CareRequest(OfCpts):
     warned_hours = models.PositiveSmallIntegerField("délai annoncé bientôt dépassé", default=0)
     planned_at = models.DateTimeField("soin prévu à", null=True, blank=True)
     care_started_at = models.DateTimeField("soin commencé à", null=True, blank=True)
-    to_tell = models.CharField("à dire au patient", max_length=160, blank=True)
+    to_tell = SealedTextField("à dire au patient", max_length=160, blank=True)
     merged_into = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="merged"
     )
@@ -269,6 +272,7 @@ class CareRequest(OfCpts):
             ),
         ]
         indexes = [
+            models.Index(fields=["cpts", "phone_key"], name="care_request_phone"),
             models.Index(
                 fields=["cpts", "received_at"],
                 condition=Q(status__in=OPEN),

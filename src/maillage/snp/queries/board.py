@@ -10,6 +10,7 @@ from django.db.models import Count, Q
 from django.utils import timezone
 
 from maillage.directory.models import Professional
+from maillage.kernel.fields import hashes_of
 from maillage.kernel.identifiers import phone_digits
 from maillage.snp.enums import AgeBand, CareRequestStatus, Channel, Circle, ProposalState, Reason
 from maillage.snp.models import CareRequest, CareRequestEvent, DeskSettings, Proposal
@@ -238,7 +239,7 @@ def called_from(cpts: Cpts, phone: str) -> list[CareRequest]:
         return []
     return list(
         on_board(cpts)
-        .filter(phone=digits)
+        .filter(phone_key__in=hashes_of(CareRequest, "phone_key", digits, cpts.pk))
         .select_related("commune")
         .order_by("-received_at", "-pk")
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.db.models import Q
 from django.utils import timezone
 
+from maillage.kernel.fields import hashes_of
 from maillage.kernel.identifiers import phone_digits
 from maillage.kernel.permissions import Actor
 from maillage.residents import queries as residents
@@ -38,7 +39,8 @@ def likely_doubles(
     now = timezone.now()
     settings = settings or settings_of(cpts, now)
     recent = now - dt.timedelta(hours=settings.double_hours)
-    same = Q(phone=phone_digits(said.phone) or "?")
+    number = phone_digits(said.phone) or ""
+    same = Q(phone_key__in=hashes_of(CareRequest, "phone_key", number, cpts.pk))
     if said.resident is not None:
         same |= Q(resident=said.resident)
     elif said.family_name.strip():

@@ -9,6 +9,7 @@ from django.db.models import Case, Exists, IntegerField, OuterRef, Q, Value, Whe
 
 from maillage.availability.models import Booking
 from maillage.kernel import pulse
+from maillage.kernel.fields import opened
 from maillage.snp.enums import (
     AWAY,
     OPEN,
@@ -148,7 +149,7 @@ def _order(cpts: Cpts) -> dict[int, int]:
 
 
 def _said(cpts: Cpts, care_requests: list[int]) -> list[dict]:
-    return list(
+    rows = list(
         on_board(cpts)  # again: some may be over since
         .filter(pk__in=care_requests)
         .order_by()
@@ -159,6 +160,10 @@ def _said(cpts: Cpts, care_requests: list[int]) -> list[dict]:
             *("circle", "planned_at", "care_started_at", "version"),
         )
     )
+    for row in rows:
+        for name in ("note", "to_tell"):
+            row[name] = opened(row[name], pk=row["pk"], cpts_id=cpts.pk)
+    return rows
 
 
 def _asked(cpts: Cpts, care_requests: list[int]) -> list[int]:

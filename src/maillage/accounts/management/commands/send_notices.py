@@ -13,10 +13,11 @@ from django.utils import timezone
 from maillage.accounts import actions, gateway
 from maillage.accounts.models import Notice
 from maillage.accounts.rules import SYSTEM
-from maillage.kernel import pulse
+from maillage.kernel import crypto, pulse
 
 logger = logging.getLogger(__name__)
 PAUSE_SECONDS = 1.0
+KEY_PAUSE_SECONDS = 30.0
 BEAT_SECONDS = 15.0  # the health page worries after two minutes
 
 
@@ -46,6 +47,10 @@ class Command(BaseCommand):
             close_old_connections()
             try:
                 self.send_round()
+            except (crypto.LostKey, crypto.BadKeys) as error:
+                # Nothing is lost nor abandoned: what was claimed is due again when its lease ends.
+                self.stderr.write(f"Envoi interrompu : {error}")
+                self.stop.wait(KEY_PAUSE_SECONDS)
             except DatabaseError as error:
                 # A database that restarts or is busy: the next round tries again.
                 self.stderr.write(f"Envoi interrompu par la base : {error}")
@@ -72,13 +77,16 @@ class Command(BaseCommand):
 
     def send(self, notice):
         """Between two transactions, never inside one: the network may take its time."""
-        letter = gateway.Letter(
-            notice.channel, notice.recipient, notice.subject, notice.body, notice.key
-        )
         try:
-            gateway.send(letter)
-        except gateway.SendingFailed as error:
+            gateway.send(
+                gateway.Letter(
+                    notice.channel, notice.recipient, notice.subject, notice.body, notice.key
+                )
+            )
+        except (gateway.SendingFailed, crypto.Altered) as error:
             reason = str(error)
+        except (crypto.LostKey, crypto.BadKeys):
+            raise
         except Exception as error:
             # A bug about one notice must not stop the others: told, retried, then abandoned.
             logger.exception("notice %s", notice.pk)

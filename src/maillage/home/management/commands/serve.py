@@ -12,12 +12,13 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand
 from django.utils import timezone
+from django_scopes import scopes_disabled
 
 import maillage
 from maillage.accounts.enums import Role
 from maillage.accounts.models import Seat, User
 from maillage.home import queries
-from maillage.kernel import instance
+from maillage.kernel import crypto, instance, sealing
 from maillage.kernel.supervisor import Child, Supervisor, stop_with_parent
 
 LOCAL = {"127.0.0.1", "localhost", "::1"}
@@ -81,6 +82,11 @@ class Command(BaseCommand):
     def prepare(self, *, demo, host, port):
         """Fill an empty database, or refuse what is not fit for real people; the environment."""
         environment = os.environ | {"MAILLAGE_SUPERVISED": str(os.getpid()), "PORT": str(port)}
+        try:
+            with scopes_disabled():
+                sealing.check_newest()
+        except (crypto.CannotOpen, crypto.BadKeys) as error:
+            raise CommandError(f"maillage ne démarre pas : {error}") from error
         if instance.is_demo() or (demo and is_blank()):
             environment.setdefault("MAILLAGE_SITE_URL", f"http://{address(host, port)}")
             if host in EVERYWHERE:
@@ -140,6 +146,11 @@ def refusals():
         problems.append(
             "la clé secrète est celle de la démonstration : donnez dans MAILLAGE_SECRET_KEY "
             "un texte au hasard d'au moins 50 caractères, et gardez-le."
+        )
+    if not (settings.KEY_FILE or settings.KEYS):
+        problems.append(
+            "les données des habitants n'ont pas de clé de chiffrement : faites-en une avec "
+            "« maillage keys new FICHIER », puis donnez MAILLAGE_KEY_FILE=FICHIER."
         )
     if settings.DEBUG:
         problems.append("le mode DEBUG montre tout à tous : retirez MAILLAGE_DEBUG.")
