@@ -70,12 +70,13 @@ def shared() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _quick_settings(settings):
+def _quick_settings(settings, tmp_path):
     """Static files by their plain names (nothing was collected), and a hash that costs nothing."""
     settings.STORAGES = settings.STORAGES | {
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     }
     settings.WHITENOISE_AUTOREFRESH = True
+    settings.ANCHOR_FILE = tmp_path / "journal-heads.jsonl"
     forget_mark()
     forget_centres()
     forget_reach()

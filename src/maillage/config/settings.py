@@ -201,6 +201,8 @@ EMAIL_HOST_PASSWORD = os.environ.get("MAILLAGE_SMTP_PASSWORD", "")
 EMAIL_USE_TLS = os.environ.get("MAILLAGE_SMTP_TLS", "") == "1"
 EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = os.environ.get("MAILLAGE_FROM", "ne-pas-repondre@localhost")
+# The last line of each journal, kept outside the database: better still on another machine.
+ANCHOR_FILE = Path(os.environ.get("MAILLAGE_ANCHOR_FILE") or VAR / "journal-heads.jsonl")
 SMS_GATEWAY_URL = os.environ.get("MAILLAGE_SMS_URL", "")
 SMS_GATEWAY_KEY = os.environ.get("MAILLAGE_SMS_KEY", "")
 # The State's public geography API, as documented in November 2026.

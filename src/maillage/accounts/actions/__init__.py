@@ -1,5 +1,6 @@
 """The verbs of accounts: notices, seats, sessions, tries."""
 
+from maillage.accounts.actions.anchors import tell_head
 from maillage.accounts.actions.notices import (
     LEASE,
     claim_notice,
@@ -43,4 +44,5 @@ __all__ = [
     "purge_tries",
     "queue_notice",
     "set_shortcuts",
+    "tell_head",
 ]

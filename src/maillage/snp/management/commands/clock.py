@@ -4,6 +4,7 @@ import signal
 import threading
 import time
 
+from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, close_old_connections, connection
 from django.utils import timezone
@@ -64,8 +65,15 @@ class Command(BaseCommand):
                 self._one(cpts, actions.send_day_summary, cpts=cpts, day=day)
         if self._due("rolled_at", ROLL_SECONDS):
             roll_horizon(by=SYSTEM)
+            self._anchor()
         if self._due("beat_at", BEAT_SECONDS):
             pulse.beat("clock")
+
+    def _anchor(self) -> None:
+        try:
+            call_command("journal", "anchor", "--daily", stdout=self.stdout)
+        except CommandError as error:
+            self.stderr.write(str(error))
 
     def _each(self, found: dict, action, word: str) -> None:
         for cpts, objects in found.items():
