@@ -69,6 +69,8 @@ VALUES = {
     "escalate_minutes": 60,
     "double_hours": 72,
     "small_cell_min": 11,
+    "relation_days": 7,
+    "break_glass_minutes": 30,
     "summary_minute": 1170,
 }
 SIGNS = ("Douleur dans la poitrine", "Gêne importante pour respirer")

@@ -14,7 +14,7 @@ from maillage.availability.models import Booking
 from maillage.kernel.constraints import TenantForeignKey
 from maillage.kernel.fields import SealedTextField
 from maillage.residents.models import Resident
-from maillage.snp import queries
+from maillage.snp import actions, queries
 from maillage.snp.models import (
     Agreement,
     AgreementHours,
@@ -109,6 +109,12 @@ def rows(desk, cpts):
     handed = make_case(desk, "handed_over")
     return {
         "request": case.care_request,
+        "opening": actions.break_glass(
+            by=actor_as(cpts, Role.COORDINATOR),
+            care_request=case.care_request,
+            motive="danger",
+            reason="essai",
+        ),
         "proposal": case.proposal,
         "sent": waiting.proposal,
         "handed": handed.care_request.hand_over,
@@ -144,6 +150,10 @@ NO_OWNER = {"owner": None, "owned_at": None, "owner_why": ""}
 CHANGES = [
     ("desk_settings_one_to_three_proposals", "settings", {"live_proposals_max": 4}),
     ("desk_settings_proposal_minutes", "settings", {"proposal_minutes": 0}),
+    ("desk_settings_access_is_short", "settings", {"break_glass_minutes": 0}),
+    ("break_glass_motive_known", "opening", {"motive": "curiosity"}),
+    ("break_glass_ends_after_it_opens", "opening", {"until": MONDAY - dt.timedelta(days=9)}),
+    ("break_glass_review_all_or_nothing", "opening", {"review": "justified"}),
     ("desk_settings_late_after_soon", "settings", {"soon_minutes": 99}),
     ("desk_settings_weights_are_positive", "settings", {"load_minutes": -1}),
     ("desk_hours_weekday", "hours", {"weekday": 8}),

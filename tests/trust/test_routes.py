@@ -85,6 +85,8 @@ LISTS = {
     "snp:day": {C, D},
     "snp:absences": {D},
     "snp:reorient_all": {D},
+    "snp:glass_ask": {C, P},
+    "snp:glass_reviews": {DPO},
     "snp:settings": {A, C},
     "snp:signs_settings": {A, C},
     "snp:roster": {A, C, D},
@@ -137,6 +139,8 @@ OBJECTS = {
     "snp:agreement": ("care_request", {C, D, P}, {D}),
     "snp:information": ("care_request", {C, D, P}, {D}),
     "snp:sharing_withdraw": ("sharing", {D}, {D}),
+    "snp:glass": ("opening_glass", {P, DPO}, {P}),
+    "snp:glass_review": ("opening_glass", {P, DPO}, {DPO}),
     "snp:name": ("care_request", {C, D, P}, {D}),
     "snp:signs": ("care_request", {C, D, P}, {D}),
     "snp:confirm": ("care_request", {C, D, P}, {D}),
@@ -181,7 +185,7 @@ BEHIND = {
 ABOUT_A_KEY = {"mfa_edit_webauthn", "mfa_remove_webauthn"}
 # What a professional or a secretary no longer sees when it is a colleague's.
 KEPT_APART = {
-    **dict.fromkeys(("care_request", "proposal", "ring_member"), {P}),
+    **dict.fromkeys(("care_request", "proposal", "ring_member", "opening_glass"), {P}),
     **dict.fromkeys(("delegation", "period", "opening", "absence"), {P, S}),
 }
 # And what they see without being allowed to change it.

@@ -279,6 +279,12 @@ class Objects:
         slot = make_slot(self.doctor, 180)
         proposal = snp.propose(by=self.desk, care_request=self.made["accepted"], slot=slot)
         self.made["accepted_proposal"] = snp.accept_proposal(by=self.by_doctor, proposal=proposal)
+        self.made["opening_glass"] = snp.break_glass(
+            by=self.by_doctor,
+            care_request=self.made["care_request"],
+            motive="danger",
+            reason=self.word("Raison"),
+        )
         self.made["alone"] = self.request(resident=None, agreement_from="")
         snp.note_call(
             by=self.desk,

@@ -106,6 +106,7 @@ NAVIGATION = (
     ("Rôles", "accounts:seats", "key", Permission.SEATS_MANAGE),
     ("Information", "residents:notices", "info-circle", Permission.CPTS_SETTINGS),
     ("Envois", "accounts:outbox", "mail", Permission.OUTBOX_VIEW),
+    ("Relecture", "snp:glass_reviews", "lock", Permission.BREAK_GLASS_REVIEW),
     ("Journal", "home:journal", "notebook", Permission.JOURNAL_VIEW),
     ("Droits", "rights:search", "user-check", Permission.RIGHTS),
     ("Conservation", "rights:durations", "hourglass-low", Permission.RETENTION_EDIT),

@@ -22,6 +22,8 @@ class Permission(StrEnum):
     OUTBOX_VIEW = "outbox_view"
     RETENTION_EDIT = "retention_edit"
     RIGHTS = "rights"
+    BREAK_GLASS = "break_glass"
+    BREAK_GLASS_REVIEW = "break_glass_review"
 
 
 class Actor(Protocol):

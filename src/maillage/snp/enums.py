@@ -248,3 +248,18 @@ class EventKind(models.TextChoices):
     COUNTERED = "countered", "autre heure"
     AWAY = "away", "absence"
     MERGED = "merged", "fusion"
+
+
+class GlassMotive(models.TextChoices):
+    """Why a person who has no care relation must see one patient's identity now."""
+
+    DANGER = "danger", "danger pour le patient"
+    UNREACHABLE = "unreachable", "régulation injoignable, patient à joindre"
+    CONTINUITY = "continuity", "suite de soins, confrère empêché"
+    COMPLAINT = "complaint", "réclamation ou incident à traiter"
+    OTHER = "other", "autre motif, écrit ci-dessous"
+
+
+class GlassReview(models.TextChoices):
+    JUSTIFIED = "justified", "justifié"
+    NOT_JUSTIFIED = "not_justified", "non justifié"

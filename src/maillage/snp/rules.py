@@ -9,7 +9,7 @@ from maillage.directory.models import (
 from maillage.kernel.permissions import Actor, Permission
 from maillage.residents.rules import covers
 from maillage.snp.enums import ProposalState
-from maillage.snp.models import Agreement, CareRequest, Proposal
+from maillage.snp.models import Agreement, BreakGlass, CareRequest, Proposal
 from maillage.territory.models import Cpts
 from maillage.territory.rules import is_technical
 
@@ -35,6 +35,7 @@ def is_asked(actor: Actor, proposal: Proposal) -> bool:
         actor.may(Permission.PROPOSAL_ANSWER, proposal.cpts_id)
         and Proposal.objects.filter(pk=proposal.pk)
         .asked_of(actor.user_id, timezone.localdate())
+        .within_relation(proposal.cpts_id, timezone.now())
         .exists()
     )
 
@@ -80,6 +81,25 @@ def answers_as_locum(actor: Actor, proposal: Proposal) -> int | None:
     mine = ProfessionalAccount.objects.filter(user=actor.user_id, ended_on=None)
     own = mine.values_list("professional", flat=True).first()
     return own if own != proposal.professional_id else None
+
+
+def can_break_glass(actor: Actor, cpts: Cpts | int) -> bool:
+    """A professional or a coordinator, in their own name; never the bureau, a treasurer, a reader."""
+    return actor.seat_id is not None and actor.may(Permission.BREAK_GLASS, cpts)
+
+
+def can_review_glass(actor: Actor, cpts: Cpts | int) -> bool:
+    return actor.seat_id is not None and actor.may(Permission.BREAK_GLASS_REVIEW, cpts)
+
+
+def can_see_through(actor: Actor, opening: BreakGlass) -> bool:
+    """Whoever opened it, until it closes; a patient who took their agreement back closes it."""
+    return (
+        can_break_glass(actor, opening.cpts_id)
+        and opening.seat_id == actor.seat_id
+        and timezone.now() < opening.until
+        and not is_withdrawn(opening.care_request)
+    )
 
 
 def is_withdrawn(care_request: CareRequest) -> bool:

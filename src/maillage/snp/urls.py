@@ -66,6 +66,12 @@ urlpatterns = [
         views.counter_decline,
         name="counter_decline",
     ),
+    path("c/<slug:cpts>/snp/bris-de-glace/", views.glass_ask, name="glass_ask"),
+    path("c/<slug:cpts>/snp/bris-de-glace/relecture/", views.glass_reviews, name="glass_reviews"),
+    path("c/<slug:cpts>/snp/bris-de-glace/<int:pk>/", views.glass, name="glass"),
+    path(
+        "c/<slug:cpts>/snp/bris-de-glace/<int:pk>/relire/", views.glass_review, name="glass_review"
+    ),
     path("c/<slug:cpts>/snp/cercles/", views.rings, name="rings"),
     path("c/<slug:cpts>/snp/cercles/<int:pk>/", views.ring, name="ring"),
     path("c/<slug:cpts>/snp/cercles/<int:pk>/nom/", views.ring_rename, name="ring_rename"),

@@ -32,6 +32,7 @@ from maillage.snp.actions.follow import (
     inform_patient,
     record_outcome,
 )
+from maillage.snp.actions.glass import GlassRefused, break_glass, review_glass
 from maillage.snp.actions.intake import (
     FormUsed,
     Intake,
@@ -72,6 +73,9 @@ from maillage.snp.actions.sharing import (
 from maillage.snp.actions.work import hand_over_shift, note_call, send_day_summary
 
 __all__ = [
+    "GlassRefused",
+    "break_glass",
+    "review_glass",
     "BadAgreement",
     "BadOnCall",
     "end_on_call",

@@ -19,7 +19,14 @@ from maillage.directory.queries import locum_of
 from maillage.kernel.identifiers import is_mobile
 from maillage.kernel.permissions import Actor
 from maillage.kernel.words import full_date
-from maillage.snp.models import Agreement, CareRequest, DeskClosing, Proposal, ShiftHandOver
+from maillage.snp.models import (
+    Agreement,
+    BreakGlass,
+    CareRequest,
+    DeskClosing,
+    Proposal,
+    ShiftHandOver,
+)
 from maillage.snp.queries import appointment_text, proposal_link, when_text
 from maillage.snp.queries.clock import day_key
 from maillage.snp.queries.ladder import active_seats
@@ -207,6 +214,23 @@ def tell_day(cpts: Cpts, seat: Seat, day: dt.date, text: str, *, by: Actor) -> N
         subject=f"Soins non programmés, {full_date(day)}",
         body=f"{cpts}\n{text}\n{settings.SITE_URL}{path}?date={day.isoformat()}",
     )
+
+
+def tell_glass(opening: BreakGlass, seats: Iterable[Seat], *, by: Actor) -> None:
+    """Who must review it, at once: the number of the request and the motive, never the patient."""
+    cpts = opening.cpts
+    path = reverse("snp:glass_reviews", kwargs={"cpts": cpts.slug})
+    for seat in seats:
+        _mail(
+            seat,
+            by=by,
+            cpts=cpts,
+            key=f"glass:{opening.pk}:{seat.pk}",
+            subject="Bris de glace à relire",
+            body=f"{cpts} : l'identité de la demande n° {opening.care_request.number} a été ouverte "
+            f"hors relation de soin (motif : {opening.get_motive_display()}). Relisez-la :\n"
+            f"{settings.SITE_URL}{path}",
+        )
 
 
 def tell_closing(closing: DeskClosing, *, by: Actor) -> None:

@@ -60,6 +60,8 @@ class DeskForm(forms.ModelForm):
             "escalate_minutes",
             "double_hours",
             "small_cell_min",
+            "relation_days",
+            "break_glass_minutes",
             "out_of_hours_number",
             "out_of_hours_source",
         ]

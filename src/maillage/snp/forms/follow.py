@@ -8,7 +8,14 @@ from maillage.residents.enums import (
     InformationMeans,
     SharingScope,
 )
-from maillage.snp.enums import CancelledBy, InformMeans, InformResult, RefusalReason
+from maillage.snp.enums import (
+    CancelledBy,
+    GlassMotive,
+    GlassReview,
+    InformMeans,
+    InformResult,
+    RefusalReason,
+)
 
 
 class AgreementForm(forms.Form):
@@ -78,3 +85,19 @@ class RefusalForm(forms.Form):
         widget=forms.RadioSelect,
         error_messages={"required": "Choisissez une raison dans la liste."},
     )
+
+
+class GlassForm(forms.Form):
+    """One request by its number, and why its identity must be seen now."""
+
+    number = forms.IntegerField(label="N° de la demande", min_value=1, max_value=2_147_483_647)
+    motive = forms.ChoiceField(label="Motif", choices=GlassMotive.choices, widget=forms.RadioSelect)
+    reason = forms.CharField(
+        label="Pourquoi, en une phrase",
+        max_length=200,
+        help_text="Sans le nom du patient : cette phrase est lue lors de la relecture.",
+    )
+
+
+class GlassReviewForm(forms.Form):
+    review = forms.ChoiceField(choices=GlassReview.choices)

@@ -13,6 +13,7 @@ from maillage.snp.models.follow import (
     InformAttempt,
     Shortlist,
 )
+from maillage.snp.models.glass import BreakGlass
 from maillage.snp.models.ladder import (
     Agreement,
     AgreementHours,
@@ -28,6 +29,7 @@ from maillage.snp.models.proposal import Proposal
 from maillage.snp.models.request import CareRequest, CareRequestNumber
 
 __all__ = [
+    "BreakGlass",
     "Agreement",
     "AgreementHours",
     "AgreementProfession",

@@ -72,6 +72,10 @@ class DeskSettings(OfCpts):
     escalate_minutes = models.PositiveSmallIntegerField("prévenir la coordination après (min)")
     double_hours = models.PositiveSmallIntegerField("doublons cherchés dans les dernières (h)")
     small_cell_min = models.PositiveSmallIntegerField("effectif minimal publié")
+    relation_days = models.PositiveSmallIntegerField(
+        "demande visible du professionnel après sa fin (jours)"
+    )
+    break_glass_minutes = models.PositiveSmallIntegerField("durée d'un bris de glace (min)")
     summary_minute = models.PositiveSmallIntegerField("bilan du jour envoyé à (minute du jour)")
     out_of_hours_number = models.CharField(
         "numéro du territoire hors des heures", max_length=60, blank=True
@@ -122,6 +126,12 @@ class DeskSettings(OfCpts):
                 condition=Q(remind_minutes__gte=1, escalate_minutes__gte=F("remind_minutes")),
                 name="desk_settings_remind_then_escalate",
                 violation_error_message="La coordination est prévenue après le responsable.",
+            ),
+            models.CheckConstraint(
+                condition=Q(break_glass_minutes__range=(1, 1440), relation_days__lte=365),
+                name="desk_settings_access_is_short",
+                violation_error_message="Un bris de glace dure de 1 minute à 24 heures ; une demande "
+                "finie reste visible un an au plus.",
             ),
             models.CheckConstraint(
                 condition=Q(summary_minute__lt=1440), name="desk_settings_summary_in_the_day"

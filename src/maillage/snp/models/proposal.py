@@ -1,5 +1,6 @@
 """The places offered to a request, and who may answer them."""
 
+from datetime import timedelta
 from typing import ClassVar
 
 from django.db import models
@@ -14,7 +15,7 @@ from maillage.kernel.models import tenant_constraints
 from maillage.kernel.permissions import Permission
 from maillage.kernel.retention import Retention, RetentionClass
 from maillage.snp.enums import AppointmentOutcome, Circle, ProposalState, RefusalReason
-from maillage.snp.models.desk import OfCpts, scoped
+from maillage.snp.models.desk import DeskSettings, OfCpts, scoped
 from maillage.snp.models.ladder import Agreement
 
 
@@ -42,12 +43,23 @@ class ProposalQuerySet(models.QuerySet):
         mine = mine.values("professional")
         return self.filter(Q(professional__in=mine) | Q(replacing(mine, on)))
 
+    def within_relation(self, cpts_id, now):
+        """Of a request not over, or over for less than the dated setting: after, nothing of it is for
+        a professional any more."""
+        settings = DeskSettings.objects.filter(cpts=cpts_id).in_force(now)
+        days = settings.values_list("relation_days", flat=True).first() or 0
+        return self.filter(
+            Q(care_request__closed_at=None)
+            | Q(care_request__closed_at__gt=now - timedelta(days=days)),
+            cpts=cpts_id,
+        )
+
     def visible_to(self, actor):
         if actor.may(Permission.SNP_DESK, actor.cpts_id):
             return self.filter(cpts=actor.cpts_id)
         if actor.may(Permission.PROPOSAL_ANSWER, actor.cpts_id):
             mine = self.asked_of(actor.user_id, timezone.localdate())
-            return mine.filter(cpts=actor.cpts_id)
+            return mine.within_relation(actor.cpts_id, timezone.now())
         return self.none()
 
     def live(self):

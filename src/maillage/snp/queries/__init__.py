@@ -27,6 +27,7 @@ from maillage.snp.queries.desk import desk_text, red_flags, settings_of
 from maillage.snp.queries.doubles import Said, likely_doubles, merge_choices
 from maillage.snp.queries.fairness import fairness_of
 from maillage.snp.queries.fees import FeeWeek, fee_in_force, fees, near_ceiling, week_of
+from maillage.snp.queries.glass import numbered, opening_of, openings_of
 from maillage.snp.queries.hours import desk_is_open, is_pdsa
 from maillage.snp.queries.ladder import standby
 from maillage.snp.queries.pool import is_shared_at, slots_to_choose, wanted_kinds
@@ -57,6 +58,9 @@ from maillage.snp.queries.words import (
 )
 
 __all__ = [
+    "numbered",
+    "opening_of",
+    "openings_of",
     "agreements_page",
     "closings_of",
     "is_shared_at",

@@ -2,6 +2,7 @@
 
 from maillage.snp.views.answering import answer, link, proposal, voice
 from maillage.snp.views.board_page import board
+from maillage.snp.views.breaking import glass, glass_ask, glass_review, glass_reviews
 from maillage.snp.views.countering import counter, counter_decline, counter_take
 from maillage.snp.views.desk import propose, story, take, widen, withdraw
 from maillage.snp.views.following import (
@@ -42,6 +43,10 @@ from maillage.snp.views.steering import follow, settings, signs_settings
 from maillage.snp.views.work import absences, call, day, reorient_all, reorient_one, shift
 
 __all__ = [
+    "glass",
+    "glass_ask",
+    "glass_review",
+    "glass_reviews",
     "agreement_sign",
     "agreement_withdraw",
     "agreements",

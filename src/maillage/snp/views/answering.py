@@ -116,6 +116,8 @@ def link(request, token):
             raise Http404 from None
         locum = f"+{ids[2]}" if ids[2] else ""
         actor = LinkActor(cpts_id=cpts.pk, target=f"proposal:{proposal.pk}{locum}")
+        if not Proposal.objects.within_relation(cpts.pk, timezone.now()).filter(pk=ids[1]).exists():
+            return render_page(request, "snp/link_dead.html", DEAD, status=410)
         if is_withdrawn(proposal.care_request):
             return render_page(request, "snp/link_dead.html", {"withdrawn": True}, status=410)
         if locum and not can_answer(actor, proposal):
