@@ -36,6 +36,8 @@ PUBLIC = {
     "home:start": {302},
     "home:health": {200, 503},
     "accounts:demo": {200},
+    **dict.fromkeys(("accounts:psc_start", "accounts:psc_back", "accounts:psc_leave"), {404}),
+    "accounts:psc_choose": {302},
     "accounts:demo_enter": {404, 405},
 }
 SIGNED_IN = {
@@ -44,7 +46,7 @@ SIGNED_IN = {
     *("accounts:sessions", "accounts:sessions_end", "accounts:session_end"),
     "rights:own",
 }
-LINK = {"snp:link"}
+LINK = {"snp:link", "accounts:invitation"}
 # Pages of the technical operator, outside any CPTS; for anybody else they do not exist.
 TECHNICAL = {"snp:fees"}
 # Pages of a CPTS without an object: the roles they are granted to.
@@ -101,6 +103,7 @@ LISTS = {
 # Pages about an object: its kind, the roles that may see it exists, the roles that may open the page.
 OBJECTS = {
     "accounts:seat_move": ("seat", {A}, {A}),
+    "accounts:card_confirm": ("seat", {A}, {A}),
     "territory:commune": ("commune", ALL, ALL),
     "directory:detail": ("professional", INSIDE, INSIDE),
     "directory:note": ("professional", INSIDE, {C}),

@@ -49,14 +49,14 @@ def alone():
 def main(email, password, times):
     if os.environ.get("SEED") == "own":
         alone()
-    client = Client()
+    client = Client(headers={"host": "localhost"})
     entered = client.post("/compte/login/", {"login": email, "password": password})
     assert entered["Location"] == "/compte/2fa/authenticate/", entered["Location"]
     print("ready", flush=True)
     sys.stdin.readline()  # all start together
     watch(AuthenticationBackend, "_check_password", "password")
     watch(TOTP, "validate_code", "code")
-    stranger = Client(REMOTE_ADDR="192.0.2.7")
+    stranger = Client(headers={"host": "localhost"}, REMOTE_ADDR="192.0.2.7")
     for number in range(times):
         client.post("/compte/2fa/authenticate/", {"code": f"{number:06}"})
         stranger.post("/compte/login/", {"login": email, "password": f"faux-{number}"})

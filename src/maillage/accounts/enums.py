@@ -1,5 +1,7 @@
 """Roles, what each is granted, and the life of a seat and of a notice."""
 
+from dataclasses import dataclass
+
 from django.db import models
 
 from maillage.kernel.permissions import Permission as P
@@ -104,3 +106,33 @@ TRIES_KEPT_MINUTES = 24 * 60
 
 # A session this young needs no new proof of who sits there.
 FRESH_MINUTES = 10
+
+# An invitation's link brings a professional card to its account that many days, and once.
+INVITATION_DAYS = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Exercise:
+    """One exercise of a professional, as Pro Santé Connect holds it: codes of the national lists."""
+
+    profession: str
+    category: str
+    speciality: str
+    name: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.profession}-{self.category}-{self.speciality}"
+
+
+@dataclass(frozen=True, slots=True)
+class PscIdentity:
+    """Who came in by Pro Santé Connect, everything checked. `name_id` is the national identifier."""
+
+    issuer: str
+    subject: str
+    name_id: str
+    given_name: str
+    family_name: str
+    exercises: tuple[Exercise, ...]
+    id_token: str

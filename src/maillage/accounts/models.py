@@ -221,3 +221,43 @@ class Throttle(models.Model):
 
     def __str__(self):
         return f"{self.kind} {self.tries}"
+
+
+class ProfessionalIdentity(models.Model):
+    """Whose account a professional card opens: the provider that vouches, the national identifier.
+
+    `subject` is the name the provider uses for the person. When it changes for the same identifier,
+    the new one waits in `new_subject` and opens nothing until an administrator confirms it.
+    """
+
+    tenancy: ClassVar[str] = NATIONAL
+    retention: ClassVar[Retention] = Retention(
+        kind=RetentionClass.SEAT, part_of="user", goes_first=True
+    )
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="identities")
+    issuer = models.CharField("fournisseur", max_length=200)
+    name_id = models.CharField("identifiant national", max_length=12)
+    subject = models.CharField("nom chez le fournisseur", max_length=255)
+    new_subject = models.CharField("nouveau nom", max_length=255, blank=True)
+    linked_at = models.DateTimeField("relié le", auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["issuer", "name_id"], name="professional_identity_one_account"
+            ),
+            models.UniqueConstraint(
+                fields=["issuer", "user"], name="professional_identity_one_card_per_account"
+            ),
+            models.CheckConstraint(
+                condition=Q(name_id__regex=r"^8[0-9]{11}$"),
+                name="professional_identity_is_8_and_rpps",
+            ),
+            models.CheckConstraint(
+                condition=~Q(new_subject=F("subject")), name="professional_identity_new_is_another"
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.name_id} -> {self.user_id}"

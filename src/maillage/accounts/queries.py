@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
+from django.core import signing
 from django.utils import timezone
 
-from maillage.accounts.enums import Channel, Role, SeatState
-from maillage.accounts.models import Notice, Seat, User
+from maillage.accounts.enums import INVITATION_DAYS, Channel, Role, SeatState
+from maillage.accounts.models import Notice, ProfessionalIdentity, Seat, User
 from maillage.accounts.rules import SeatActor, UserActor
 from maillage.kernel import instance
 from maillage.kernel.identifiers import format_phone
@@ -150,3 +151,31 @@ def sessions_of(user: User) -> list[tuple[UserSession, str]]:
     """The open sessions of a person, the latest first, each with its device in words."""
     rows = UserSession.objects.filter(user=user).order_by("-created_at", "-pk")
     return [(row, device_of(row.user_agent)) for row in rows if row.exists()]
+
+
+INVITATION = "maillage.invitation"
+
+
+def invitation_token(seat: Seat) -> str:
+    """What the link of an invitation carries: it brings a card to this account, and opens nothing."""
+    return signing.dumps([seat.pk, seat.user_id], salt=INVITATION)
+
+
+def invited_by(token: str) -> Seat | None:
+    """The seat of an invitation's link that is neither answered with "no" nor too old."""
+    try:
+        pk, user_id = signing.loads(token, salt=INVITATION, max_age=INVITATION_DAYS * 86_400)
+    except (signing.BadSignature, ValueError, TypeError):
+        return None
+    return (
+        Seat.objects.filter(pk=pk, user=user_id, user__is_active=True)
+        .filter(state__in=[SeatState.INVITED, SeatState.ACCEPTED])
+        .select_related("cpts", "user")
+        .first()
+    )
+
+
+def renamed_cards(users) -> dict[int, ProfessionalIdentity]:
+    """By account, the card whose new name at the provider waits for an administrator."""
+    rows = ProfessionalIdentity.objects.filter(user__in=users).exclude(new_subject="")
+    return {row.user_id: row for row in rows}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from maillage.accounts.enums import GRANTS
-from maillage.accounts.models import Seat, User
+from maillage.accounts.models import ProfessionalIdentity, Seat, User
 from maillage.kernel.permissions import Actor, Permission
 from maillage.territory.models import Cpts
 
@@ -116,3 +116,12 @@ def can_set_shortcuts(actor: Actor, user: User) -> bool:
 
 def can_end_sessions(actor: Actor, user: User) -> bool:
     return actor.kind == "system" or actor.user_id == user.pk
+
+
+def can_confirm_subject(actor: Actor, identity: ProfessionalIdentity, seat: Seat) -> bool:
+    """An administrator of the CPTS of the seat, for somebody else's card."""
+    return (
+        can_manage_seats(actor, seat.cpts_id)
+        and identity.user_id == seat.user_id
+        and actor.user_id != seat.user_id
+    )

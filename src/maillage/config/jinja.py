@@ -17,6 +17,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 import maillage
+from maillage.accounts import gateway
 from maillage.config.typography import FrenchSpaces
 from maillage.kernel import instance, pins, words
 from maillage.kernel.pages import is_fragment
@@ -185,4 +186,8 @@ def frame(request) -> dict:
 
 def demo_mark(request) -> dict:
     """For the pages of third-party apps, drawn by Django's engine: they too say it is a demo."""
-    return {"is_demo": is_demo(), "version": maillage.__version__}
+    return {
+        "is_demo": is_demo(),
+        "has_psc": gateway.is_psc_configured(),
+        "version": maillage.__version__,
+    }

@@ -10,6 +10,7 @@ from allauth.account.forms import ResetPasswordForm
 from allauth.core import context
 from django.contrib.sites.shortcuts import get_current_site
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.urls import reverse
 
 from maillage.accounts import actions
 from maillage.accounts.enums import Channel, Tried
@@ -63,6 +64,17 @@ class AccountAdapter(DefaultAccountAdapter):
     def is_reauthentication_required(self, **kwargs):
         """Whoever has just come in need not prove it again."""
         return not is_fresh(context.request)
+
+    def get_logout_redirect_url(self, request):
+        """Whoever came by Pro Santé Connect leaves there too."""
+        came = request.user.is_authenticated and request.session.get("psc_id_token")
+        return reverse("accounts:psc_leave") if came else super().get_logout_redirect_url(request)
+
+    def logout(self, request):
+        token = request.session.get("psc_id_token", "")
+        super().logout(request)
+        if token:
+            request.session["psc_left"] = token
 
     def send_mail(self, template_prefix, email, context):
         """Leave a notice; no request waits for a mail server."""

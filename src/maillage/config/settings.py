@@ -160,6 +160,11 @@ ACCOUNT_MAX_EMAIL_ADDRESSES = 1
 ACCOUNT_SESSION_REMEMBER = False
 # Nothing is kept in a cache: each process would have its own.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+# Pro Santé Connect: no issuer, no button. The discovery document may live elsewhere than usual.
+PSC_ISSUER = os.environ.get("MAILLAGE_PSC_ISSUER", "").rstrip("/")
+PSC_DISCOVERY = os.environ.get("MAILLAGE_PSC_DISCOVERY", "")
+PSC_CLIENT_ID = os.environ.get("MAILLAGE_PSC_CLIENT_ID", "")
+PSC_CLIENT_SECRET = os.environ.get("MAILLAGE_PSC_CLIENT_SECRET", "")
 # Tries are counted in the database (accounts.Throttle), for every process together: the library's own
 # limits, kept in a cache that each process has for itself, are off.
 ACCOUNT_RATE_LIMITS = MFA_RATE_LIMITS = False

@@ -2,6 +2,9 @@
 
 # Acts, by the app that records them.
 ACTS = {
+    "account.card_confirmed": "Carte de professionnel confirmée",
+    "account.card_linked": "Carte de professionnel reliée à un compte",
+    "account.card_renamed": "Carte de professionnel au nom changé, refusée",
     "account.created": "Compte créé",
     "account.sessions_ended": "Sessions fermées",
     "account.shortcuts": "Raccourcis clavier changés",

@@ -1,6 +1,7 @@
-"""The verbs of accounts: notices, seats, sessions, tries."""
+"""The verbs of accounts: cards, notices, seats, sessions, tries."""
 
 from maillage.accounts.actions.anchors import tell_head
+from maillage.accounts.actions.identities import NotInvited, confirm_subject, recognise_identity
 from maillage.accounts.actions.notices import (
     LEASE,
     claim_notice,
@@ -20,16 +21,18 @@ from maillage.accounts.actions.seats import (
     move_seat,
     set_shortcuts,
 )
-from maillage.accounts.actions.sessions import end_sessions
+from maillage.accounts.actions.sessions import end_sessions, list_session
 from maillage.accounts.actions.throttle import TooManyTries, count_try, forget_try, purge_tries
 
 __all__ = [
     "LEASE",
     "LastAdministrator",
+    "NotInvited",
     "SeatRefused",
     "TooManyTries",
     "accept_seat",
     "claim_notice",
+    "confirm_subject",
     "count_try",
     "create_user",
     "decline_seat",
@@ -38,11 +41,13 @@ __all__ = [
     "drop_notices",
     "invite_seat",
     "keep_notices",
+    "list_session",
     "mark_notice_refused",
     "mark_notice_sent",
     "move_seat",
     "purge_tries",
     "queue_notice",
+    "recognise_identity",
     "set_shortcuts",
     "tell_head",
 ]

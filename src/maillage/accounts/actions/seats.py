@@ -17,6 +17,7 @@ from django.utils import timezone
 from maillage.accounts.actions.notices import queue_notice
 from maillage.accounts.enums import SEAT_TRANSITIONS, Channel, Role, SeatState
 from maillage.accounts.models import Seat, User
+from maillage.accounts.queries import invitation_token
 from maillage.accounts.rules import (
     can_answer_invitation,
     can_create_user,
@@ -86,8 +87,8 @@ def _invitation(seat: Seat) -> str:
         f"Bonjour,\n\n{seat.cpts.name} vous invite sur sa plateforme avec le rôle "
         f"« {seat.get_role_display()} ».\n\n"
         f"Pour répondre, ouvrez votre compte : {site}{reverse('accounts:account')}\n"
-        "Première visite ? Choisissez d'abord un mot de passe avec cette adresse : "
-        f"{site}{reverse('account_reset_password')}\n\n"
+        "Première visite ? Commencez par ici, avec votre carte de professionnel ou un mot de passe : "
+        f"{site}{reverse('accounts:invitation', kwargs={'token': invitation_token(seat)})}\n\n"
         "Si vous n'attendiez pas ce message, ne faites rien."
     )
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from allauth.usersessions.models import UserSession
 from django.db import transaction
+from django.http import HttpRequest
 
 from maillage.accounts.models import User
 from maillage.accounts.rules import can_end_sessions
@@ -24,3 +25,12 @@ def end_sessions(*, by: Actor, user: User, sessions: Sequence[UserSession]) -> i
         session.end()
     journal.record("account.sessions_ended", user, by=by, cpts=by.cpts_id, count=len(sessions))
     return len(sessions)
+
+
+@transaction.atomic
+def list_session(*, by: Actor, request: HttpRequest) -> None:
+    """Note the session that has just been opened, so that its holder sees it and may close it.
+
+    The log-in library does it by itself for a password and a passkey.
+    """
+    UserSession.objects.create_from_request(request)

@@ -1,4 +1,4 @@
-"""The outside world of accounts: mails and SMS, what the log-in library remembers of a session."""
+"""The outside world of accounts: mails and SMS, Pro Santé Connect, the proofs of a session."""
 
 from maillage.accounts.gateway.notices import (
     HttpSmsGateway,
@@ -11,6 +11,14 @@ from maillage.accounts.gateway.notices import (
     send_mail,
     sms_gateway,
 )
+from maillage.accounts.gateway.psc import (
+    Attempt,
+    PscRefused,
+    identity_of,
+    log_in_url,
+    log_out_url,
+)
+from maillage.accounts.gateway.psc import is_configured as is_psc_configured
 from maillage.accounts.gateway.sessions import (
     address_of,
     has_two_factors,
@@ -19,14 +27,20 @@ from maillage.accounts.gateway.sessions import (
 )
 
 __all__ = [
+    "Attempt",
     "HttpSmsGateway",
     "Letter",
     "NoSmsGateway",
+    "PscRefused",
     "SendingFailed",
     "SmsGateway",
     "address_of",
     "has_two_factors",
+    "identity_of",
     "is_fresh",
+    "is_psc_configured",
+    "log_in_url",
+    "log_out_url",
     "message_id",
     "remember_proof",
     "send",

@@ -62,6 +62,7 @@ def _show_seats(request, form, *, status=200):
         "form": form,
         "seats": page_of_seats,
         "rows": [(seat, TONES[seat.state], _moves(seat)) for seat in page_of_seats],
+        "renamed": queries.renamed_cards([seat.user_id for seat in page_of_seats]),
         "show_left": show_left,
         "query": "partis=1&" if show_left else "",
     }
@@ -192,4 +193,5 @@ def demo_enter(request):
     seat = get_object_or_404(queries.demo_seats(), pk=_number(request.POST.get("seat")))
     login(request, seat.user, backend=settings.AUTHENTICATION_BACKENDS[0])
     gateway.remember_proof(request, seat.user, "demo")
+    actions.list_session(by=request.actor, request=request)
     return _sit(request, seat)
