@@ -29,6 +29,7 @@ from maillage.directory.models import (
     Structure,
     StructureKind,
 )
+from maillage.kernel import chain, journal
 from maillage.kernel.models import JournalLine
 from maillage.kernel.retention import Retention, RetentionClass, declared, undeclared
 from maillage.residents.actions import record_resident
@@ -342,6 +343,19 @@ def test_every_class_goes_on_its_day_over_twenty_years(cpts, desk, clock):
     evidence("G23", "rows looked at on a day of a limit", seen)
 
 
+def test_the_journal_is_sealed_on_its_day(cpts, desk, clock):
+    """The lines go, their seal stays, and the chain is still whole."""
+    journal.record("snp.created", None, by=desk, cpts=cpts)
+    days = queries.rules_in_force(cpts, TODAY)[RetentionClass.JOURNAL, Step.DELETE].days
+    for day, left in ((days - 1, True), (days, False)):
+        clock(day)
+        apply(cpts)
+        lines = JournalLine.objects.filter(cpts_id=cpts.pk)
+        assert lines.filter(action="snp.created").exists() == left
+        assert lines.filter(kind=JournalLine.Kind.SEAL).exists() != left
+    assert chain.verify(cpts.pk).broken is None
+
+
 # What is held on somebody: told whole
 
 
@@ -451,6 +465,9 @@ def test_an_erasure_leaves_no_trace_of_the_person(cpts, desk):
     with scope(cpts=cpts):
         kept = CareRequest.objects.get(pk=care_request.pk)
     assert (kept.resident_id, kept.commune_id, kept.reason) == (resident.pk, MONTCEAU, "fever")
+    person = Resident._base_manager.get(pk=resident.pk)
+    keys = (person.phone_key, person.name_birth_key, person.name_commune_key, kept.phone_key)
+    assert set(keys) == {""}, "a hash still tells whose it was"
     evidence("G23", "columns that held the person before, none after", len(set(before)))
 
 
@@ -500,7 +517,8 @@ def test_a_table_without_its_class_is_seen(monkeypatch):
         Retention(),
         Retention(kind=RetentionClass.NOTICE),
         Retention(kind=RetentionClass.NOTICE, ends="at", erases={"nom": ""}),
-        Retention(kind=RetentionClass.NOTICE, part_of="nothing"),
+        Retention(kind=RetentionClass.NOTICE, part_of="nothing", erases={"text": ""}),
+        Retention(kind=RetentionClass.CARE_REQUEST, part_of="care_request"),  # its text stays
     ],
 )
 def test_a_class_that_says_nothing_is_seen(monkeypatch, said):

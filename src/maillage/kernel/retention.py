@@ -12,6 +12,8 @@ from django.apps import apps
 from django.db import models
 from django.db.models.expressions import Combinable
 
+from maillage.kernel.fields import KeyedHashField, SealedTextField
+
 
 class RetentionClass(models.TextChoices):
     """What a row is about. One class, one set of durations."""
@@ -89,6 +91,14 @@ def _fault(model: type[models.Model]) -> str:
     said = retention_of(model)
     if said is None:
         return "no retention"
+    # What is worth sealing identifies somebody: it is emptied in its time.
+    sealed = {
+        field.name
+        for field in model._meta.concrete_fields
+        if isinstance(field, SealedTextField | KeyedHashField)
+    }
+    if sealed - set(said.erases):
+        return f"never emptied {sorted(sealed - set(said.erases))}"
     if said.kind == RetentionClass.NOBODY:
         return "" if said.reason else "nobody, without a reason"
     if not (said.ends or said.part_of or said.reason):

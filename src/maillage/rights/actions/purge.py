@@ -11,11 +11,12 @@ from django.utils import timezone
 
 from maillage.kernel import journal, pulse
 from maillage.kernel.errors import NotAllowed
+from maillage.kernel.models import JournalLine
 from maillage.kernel.permissions import Actor
-from maillage.kernel.retention import parts_of, retention_of
+from maillage.kernel.retention import RetentionClass, parts_of, retention_of
 from maillage.rights.enums import Step
 from maillage.rights.models import PurgedCount
-from maillage.rights.queries import Due, due_rows, due_steps
+from maillage.rights.queries import Due, due_rows, due_steps, journal_before
 from maillage.rights.rules import can_purge
 from maillage.territory.models import Cpts
 
@@ -46,7 +47,11 @@ def purge(
                 found = True
                 left = None if left is None else left - 1
                 done[due.said.kind, due.step, due.label] += count
-    if done and cpts is not None:
+    before = journal_before(cpts, today)
+    if before is not None:  # the seal is itself the line that tells it
+        sealed = journal.seal_expired(by=by, cpts=cpts, before=before)
+        done[RetentionClass.JOURNAL, Step.DELETE, JournalLine._meta.label] += sealed
+    if done.total() and cpts is not None:
         pulse.bump(cpts.pk)
     return done
 

@@ -1,6 +1,13 @@
 """Reads of the rights of persons."""
 
-from maillage.rights.queries.due import Due, due_rows, due_steps, pointing_at
+from maillage.rights.queries.due import (
+    Due,
+    due_rows,
+    due_steps,
+    journal_before,
+    old_lines,
+    pointing_at,
+)
 from maillage.rights.queries.durations import history_of, rules_in_force
 from maillage.rights.queries.held import (
     has_columns_to_empty,
@@ -23,7 +30,9 @@ __all__ = [
     "held_on",
     "held_on_user",
     "history_of",
+    "journal_before",
     "notices_about",
+    "old_lines",
     "open_requests",
     "pointing_at",
     "rows_about",

@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
+from maillage.kernel.models import JournalLine
 from maillage.kernel.retention import Retention, RetentionClass, declared, parts_of, retention_of
 from maillage.rights.enums import CountedFrom, Step
 from maillage.rights.models import RetentionRule
@@ -84,6 +85,24 @@ def due_rows(due: Due, cpts: Cpts | None, today: dt.date) -> models.QuerySet:
     if due.step == Step.ERASE:
         return rows.filter(erased_at=None)
     return rows.filter(*(~each for each in _references(due.model)))
+
+
+def journal_before(cpts: Cpts | None, today: dt.date) -> dt.datetime | None:
+    """The instant before which the lines of the journal are to be sealed; None: nobody decided."""
+    rule = rules_in_force(cpts, today).get((RetentionClass.JOURNAL, Step.DELETE))
+    if rule is None:
+        return None
+    day = today - dt.timedelta(days=rule.days) + dt.timedelta(days=1)
+    return timezone.make_aware(dt.datetime.combine(day, dt.time()))
+
+
+def old_lines(cpts: Cpts | None, today: dt.date) -> models.QuerySet:
+    """Lines of the journal whose time has come, the seals of those that went before apart."""
+    before = journal_before(cpts, today)
+    lines = JournalLine.objects.filter(cpts_id=cpts.pk if cpts is not None else None)
+    if before is None:
+        return lines.none()
+    return lines.filter(at__lt=before).exclude(kind=JournalLine.Kind.SEAL)
 
 
 def with_end(model: Table, said: Retention) -> models.QuerySet:

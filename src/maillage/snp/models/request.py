@@ -56,6 +56,7 @@ class CareRequest(OfCpts):
         holds=("resident",),
         erases={
             "phone": "",
+            "phone_key": "",
             "caller_name": "",
             "note": "",
             "to_tell": "",

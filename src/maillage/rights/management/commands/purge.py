@@ -37,12 +37,15 @@ class Command(BaseCommand):
         if apply:
             return actions.purge(by=SYSTEM, cpts=cpts, batch=batch, batches=batches)
         today = timezone.localdate()
-        return Counter(
+        found = Counter(
             {
                 (due.said.kind, due.step, due.label): queries.due_rows(due, cpts, today).count()
                 for due in queries.due_steps(cpts, today)
             }
         )
+        lines = queries.old_lines(cpts, today)
+        found[RetentionClass.JOURNAL, Step.DELETE, lines.model._meta.label] += lines.count()
+        return found
 
     def tell(self, total, apply):
         for (kind, step, table), rows in sorted(total.items()):

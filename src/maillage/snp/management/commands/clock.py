@@ -1,5 +1,6 @@
 """`maillage clock`: what happens because time passes. Once, or for ever with --loop."""
 
+import io
 import signal
 import threading
 import time
@@ -19,6 +20,8 @@ from maillage.snp import actions, queries
 PAUSE_SECONDS = 1.0
 ASK_SECONDS = 30.0
 ROLL_SECONDS = 3600.0  # every change refreshes at once; this moves the far end
+PURGE_SECONDS = 3600.0  # nothing to do but once a day; a long stop is caught up in batches
+PURGE_BATCHES = 20
 BEAT_SECONDS = 15.0  # the health page worries after two minutes
 
 
@@ -31,7 +34,7 @@ class Command(BaseCommand):
         parser.add_argument("--loop", action="store_true", help="recommence sans fin")
 
     def handle(self, *, loop, **options):
-        self.asked_at = self.rolled_at = self.beat_at = 0.0
+        self.asked_at = self.rolled_at = self.beat_at = self.purged_at = 0.0
         if not loop:
             self.tick()
             return
@@ -68,6 +71,9 @@ class Command(BaseCommand):
             self._anchor()
         if self._due("beat_at", BEAT_SECONDS):
             pulse.beat("clock")
+        if self._due("purged_at", PURGE_SECONDS):
+            # By its name: it knows every table, so it lives above this app.
+            call_command("purge", "--apply", batches=PURGE_BATCHES, stdout=io.StringIO())
 
     def _anchor(self) -> None:
         try:
