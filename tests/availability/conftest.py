@@ -1,9 +1,9 @@
 import datetime as dt
 
 import pytest
-from diary import MONDAY, PARIS, Diary, wall
 from django.utils import timezone
 
+from diary import MONDAY, PARIS, Diary, wall
 from maillage.accounts.enums import Role
 from maillage.directory.models import Delegation
 from people import actor_as, make_cpts

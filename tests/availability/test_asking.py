@@ -4,12 +4,12 @@ import datetime as dt
 from zoneinfo import ZoneInfo
 
 import pytest
-from diary import MONDAY, PARIS, wall
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
+from diary import MONDAY, PARIS, wall
 from maillage.accounts.enums import Role
 from maillage.availability import actions, queries
 from maillage.availability.models import AskingPreferences, Booking, Slot

@@ -6,9 +6,9 @@ from html import unescape
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from diary import MONDAY, Diary, wall
 from django.urls import reverse
 
+from diary import MONDAY, Diary, wall
 from maillage.accounts.enums import Role
 from maillage.availability import actions
 from maillage.availability.models import (

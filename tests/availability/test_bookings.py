@@ -3,7 +3,6 @@
 import datetime as dt
 
 import pytest
-from diary import MONDAY, Diary, wall
 from django.db import connection, transaction
 from django.utils import timezone
 from hypothesis import HealthCheck, settings
@@ -16,6 +15,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from diary import MONDAY, Diary, wall
 from maillage.accounts.enums import Role
 from maillage.accounts.rules import SYSTEM, LinkActor
 from maillage.availability import actions

@@ -3,10 +3,10 @@
 import datetime as dt
 
 import pytest
-from diary import MONDAY, wall
 from django.apps import apps
 from django.db import IntegrityError, connection, transaction
 
+from diary import MONDAY, wall
 from maillage.availability.models import (
     Absence,
     Booking,

@@ -4,9 +4,9 @@ import datetime as dt
 from zoneinfo import ZoneInfo
 
 import pytest
-from diary import MONDAY, Diary, wall
 from django.utils import timezone
 
+from diary import MONDAY, Diary, wall
 from maillage.accounts.enums import Role
 from maillage.accounts.rules import SYSTEM
 from maillage.availability import actions

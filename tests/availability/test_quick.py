@@ -3,9 +3,9 @@
 import datetime as dt
 
 import pytest
-from diary import MONDAY, PARIS, wall
 from django.utils import timezone
 
+from diary import MONDAY, PARIS, wall
 from maillage.availability import actions, queries
 from maillage.availability.actions import BadOpening
 from maillage.availability.enums import QuickAnswer

@@ -7,10 +7,10 @@ sentence. MAILLAGE_RACE_CAPACITY=1 gives every place seven losers, in four times
 import os
 
 import pytest
-from diary import Diary
-from race import offer, race, toggle, without_constraint
 
+from diary import Diary
 from people import make_cpts
+from race import offer, race, toggle, without_constraint
 
 pytestmark = [pytest.mark.race, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 PLACES = int(os.environ.get("MAILLAGE_RACE_PLACES", "10000"))

@@ -4,7 +4,6 @@ import contextlib
 import datetime as dt
 
 import pytest
-from diary import MONDAY, Diary, wall
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -12,6 +11,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from diary import MONDAY, Diary, wall
 from maillage.accounts.enums import Role
 from maillage.accounts.rules import SYSTEM
 from maillage.availability import actions, queries

@@ -3,11 +3,11 @@
 import datetime as dt
 
 import pytest
-from diary import MONDAY, Diary, wall
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from diary import MONDAY, Diary, wall
 from maillage.accounts.rules import SYSTEM
 from maillage.availability import actions
 from maillage.availability.models import Booking, Slot

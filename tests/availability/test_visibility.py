@@ -3,11 +3,11 @@
 import datetime as dt
 
 import pytest
-from diary import MONDAY, Diary, wall
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from diary import MONDAY, Diary, wall
 from maillage.accounts.enums import Role
 from maillage.availability import actions, queries
 from maillage.availability.actions import SlotClosed, SlotFull, VisibilityNotChosen

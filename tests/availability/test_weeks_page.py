@@ -5,9 +5,9 @@ import re
 from html import unescape
 
 import pytest
-from diary import MONDAY, Diary, wall
 from django.urls import reverse
 
+from diary import MONDAY, Diary, wall
 from maillage.accounts.enums import Role
 from maillage.availability import actions, queries
 from maillage.availability.actions import BadOpening, VisibilityNotChosen

@@ -5,10 +5,10 @@ from contextlib import suppress
 from functools import partial
 
 import pytest
-from diary import Diary
 from django.db import connections
 from django.utils import timezone
 
+from diary import Diary
 from maillage.accounts.enums import Role
 from maillage.availability import actions
 from maillage.availability.enums import LIVE

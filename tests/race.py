@@ -1,6 +1,6 @@
 """Places raced by several processes on PostgreSQL, with or without what keeps the winner alone.
 
-    tools/postgres .venv/bin/python -m pytest tests/availability -m race
+    tools/postgres .venv/bin/python -m pytest tests/availability tests/trust -m race
 
 Two faults can be seeded: `lock=False` makes `select_for_update` lock none of their rows,
 `constraint=False`
@@ -15,11 +15,11 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from diary import Diary
 from django.db import connection, connections
 from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 
+from diary import Diary
 from maillage.accounts.rules import SystemActor
 from maillage.availability import actions
 from maillage.availability.actions import SlotFull
@@ -45,9 +45,9 @@ class Outcome:
     seconds: float
 
 
-def offer(slots: int, capacity: int) -> Cpts:
+def offer(slots: int, capacity: int, slug: str = "course") -> Cpts:
     """So many open slots of one professional, given to the desk of one CPTS."""
-    cpts = make_cpts("course")
+    cpts = make_cpts(slug)
     diary = Diary(cpts)
     diary.show_to_desk()
     start = timezone.now() + dt.timedelta(days=1)
