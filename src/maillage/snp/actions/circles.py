@@ -70,14 +70,18 @@ def _climb(care_request: CareRequest, first: Circle, settings: DeskSettings) -> 
 
 
 @transaction.atomic
-def widen(*, by: Actor, care_request: CareRequest) -> CareRequest:
+def widen(*, by: Actor, care_request: CareRequest, seen: str = "") -> CareRequest:
     """Open the next circle: the clock when this one has lasted its time, the desk before.
 
-    Raises NotAllowed, TooLate (the search is over, or every circle is open), NoOwner.
+    `seen`: the circle on the screen of whoever asks; once it is past (a second click, a colleague,
+    the clock), nothing more is opened. Raises NotAllowed, TooLate (the search is over, or every
+    circle is open), NoOwner.
     """
     if by.kind != "system":
         check_desk(by, care_request)
     care_request = lock(care_request)
+    if seen and care_request.circle != seen:
+        return care_request
     now = timezone.now()
     is_due = care_request.circle_until is not None and care_request.circle_until <= now
     if care_request.status not in SEARCHING or (by.kind == "system" and not is_due):

@@ -58,7 +58,9 @@ def widen(request, care_request):
     return act(
         request,
         care_request,
-        lambda: actions.widen(by=request.actor, care_request=care_request),
+        lambda: actions.widen(
+            by=request.actor, care_request=care_request, seen=request.POST.get("circle", "")
+        ),
         lambda done: f"Cercle ouvert : {done.get_circle_display()}.",
     )
 
