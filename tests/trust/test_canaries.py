@@ -27,6 +27,7 @@ NEVER_A_PATIENT = (
     *(Role.ADMINISTRATOR, Role.COORDINATOR, Role.SECRETARY, Role.BUREAU, Role.TREASURER),
     *(Role.DATA_PROTECTION_OFFICER, Role.READER),
 )
+RIGHTS = re.compile(r"/droits/| rights:")
 PHONE_OF_PATIENT = re.compile(r"0639981[12]|06[  ]?39[  ]?98[  ]?1[12]")
 
 
@@ -84,11 +85,13 @@ def leaks(line, answer, forbidden, typed="") -> list[str]:
     return [f"{line}: {each}" for each in sorted(found)]
 
 
-def forbidden_to(user, world):
-    """The words of next door; and, for whoever never meets a patient, those of ours."""
+def forbidden_to(user, world, line):
+    """The words of next door; and, for whoever never meets a patient, those of ours. Who answers the
+    rights of persons reads what is held on one of them, there and nowhere else."""
     found = [texts_of("foreign")]
     roles = {role for role, each in world.users.items() if each == user}
-    if roles & set(NEVER_A_PATIENT):
+    answers_rights = Role.DATA_PROTECTION_OFFICER in roles and RIGHTS.search(line)
+    if roles & set(NEVER_A_PATIENT) and not answers_rights:
         ours = "|".join(f"{SIDES[side]}{word}\\b" for side in SIDES for word in OF_RESIDENT)
         found += [re.compile(ours), PHONE_OF_PATIENT]
     return found
@@ -98,7 +101,7 @@ def leaked(world, chosen):
     wrong = []
     for line, user, ask in chosen:
         typed = line.rpartition("=")[2] if "=" in line else ""
-        wrong += leaks(line, ask(), forbidden_to(user, world), typed)
+        wrong += leaks(line, ask(), forbidden_to(user, world, line), typed)
     return wrong
 
 
