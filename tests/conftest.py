@@ -86,13 +86,14 @@ def _quick_settings(settings, tmp_path):
 
 @pytest.fixture(scope="session", autouse=True)
 def _whole_log_in():
-    """`force_login` stands for a whole log-in: the second factor was given too, and just now."""
+    """`force_login` stands for a whole log-in: the second factor was given too, and the proof stays
+    young however long the test."""
     log_in = Client._login
 
     def with_both(client, user, backend=None):
         log_in(client, user, backend)
         session = client.session
-        session["account_authentication_methods"] = [{"method": "mfa", "at": time.time()}]
+        session["account_authentication_methods"] = [{"method": "mfa", "at": time.time() + 86_400}]
         session["account_authentication_methods_user"] = str(user.pk)
         session.save()
 

@@ -19,8 +19,11 @@ from maillage.kernel import journal
 from maillage.kernel.crypto import BadKeys, CannotOpen
 from maillage.kernel.errors import DomainError, NotAllowed
 from maillage.kernel.identifiers import is_insee
+from maillage.kernel.permissions import Permission
 from maillage.snp.queries.ladder import lent_to
 from maillage.territory.models import Cpts
+
+SENSITIVE = {Permission.SEATS_MANAGE, Permission.RIGHTS}
 
 
 class SecurityHeaders:
@@ -47,6 +50,14 @@ def asked(view, kwargs):
     pk, rule = kwargs.get("pk"), getattr(view, "page_rule", None)
     kind = rule.model._meta.label_lower if rule is not None and rule.model else "page"
     return f"{kind}:{pk}" if isinstance(pk, int) or is_insee(pk or "") else f"{kind}:"
+
+
+def is_sensitive(request, view) -> bool:
+    """Who may do what is changed only by somebody who has just proved who they are."""
+    rule = getattr(view, "page_rule", None)
+    return (
+        request.method == "POST" and rule is not None and SENSITIVE & {*rule.permissions} != set()
+    )
 
 
 class TenantMiddleware:
@@ -92,6 +103,9 @@ class TenantMiddleware:
             raise Http404
         if not gateway.has_two_factors(request):
             query = urlencode({"next": request.get_full_path()})
+            return redirect(f"{reverse('accounts:second_factor')}?{query}")
+        if is_sensitive(request, view) and not gateway.is_fresh(request):
+            query = urlencode({"encore": 1, "next": reverse("home:cpts", args=[slug])})
             return redirect(f"{reverse('accounts:second_factor')}?{query}")
         request.cpts = actor.seat.cpts
         request.tenant_scope.enter_context(scope(cpts=request.cpts))

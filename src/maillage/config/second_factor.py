@@ -4,6 +4,7 @@ They stand in config for the same reason as `login`: they join the library to an
 """
 
 from allauth.core import context
+from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.totp.forms import ActivateTOTPForm
 from allauth.mfa.webauthn.forms import AddWebAuthnForm
@@ -14,6 +15,21 @@ from maillage.accounts.enums import Tried
 from maillage.accounts.gateway import remember_proof
 from maillage.accounts.rules import UserActor
 from maillage.config.login import count_try
+from maillage.kernel import crypto
+
+SECRET = "mfa_authenticator|secret"
+
+
+class SealedSecrets(DefaultMFAAdapter):
+    """The secret of an application of codes is sealed in the database like an identity."""
+
+    def encrypt(self, text):
+        return crypto.seal(text, aad=SECRET)
+
+    def decrypt(self, encrypted_text):
+        if not crypto.is_sealed(encrypted_text):
+            return encrypted_text  # written before secrets were sealed
+        return crypto.open_sealed(encrypted_text, aad=SECRET)
 
 
 class Counted:

@@ -169,6 +169,7 @@ PSC_CLIENT_SECRET = os.environ.get("MAILLAGE_PSC_CLIENT_SECRET", "")
 # limits, kept in a cache that each process has for itself, are off.
 ACCOUNT_RATE_LIMITS = MFA_RATE_LIMITS = False
 ACCOUNT_FORMS = {"reset_password": "maillage.config.login.ResetForm"}
+MFA_ADAPTER = "maillage.config.second_factor.SealedSecrets"
 MFA_FORMS = {
     "authenticate": "maillage.config.second_factor.CodeForm",
     "reauthenticate": "maillage.config.second_factor.CodeAgainForm",

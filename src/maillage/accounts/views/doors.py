@@ -18,11 +18,18 @@ def next_of(request, given):
 
 @page(Access.SIGNED_IN)
 def second_factor(request):
-    """Where a session with one proof only is led: to give the second, or to choose one."""
+    """Where a session with one proof only is led: to give the second, or to choose one. Also, with
+    `encore`, a session whose proofs are old, before an act that changes rights."""
     after = next_of(request, request.GET.get("next", ""))
-    if gateway.has_two_factors(request):
+    again = gateway.has_two_factors(request)
+    if again and (gateway.is_fresh(request) or "encore" not in request.GET):
         return redirect(after)
-    context = {"after": after, "means": queries.second_factors_of(request.user)}
+    context = {
+        "after": after,
+        "again": again,
+        "means": queries.second_factors_of(request.user),
+        "has_psc": gateway.is_psc_configured(),
+    }
     return render_page(request, "accounts/second_factor.html", context)
 
 
