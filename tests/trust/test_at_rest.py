@@ -4,22 +4,26 @@ import datetime as dt
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psycopg
 import pytest
 from django.core.exceptions import FieldError
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django_scopes import scope, scopes_disabled
 
 from maillage.accounts import actions as accounts
 from maillage.accounts.enums import Role
 from maillage.accounts.rules import SYSTEM
+from maillage.home.management.commands.serve import Command as Serve
 from maillage.kernel import crypto, fields, sealing
 from maillage.residents.actions import record_resident
 from maillage.residents.models import Resident
-from people import actor_as, make_cpts
-from trusted import evidence
+from maillage.residents.queries import find
+from people import actor_as, make_cpts, sign_in
+from trusted import evidence, size
 
 pytestmark = pytest.mark.django_db
 BORN = dt.date(1950, 2, 1)
@@ -269,9 +273,13 @@ connection.close()
 """
 
 
-def child(script, **variables):
+def child(script, out=None, **variables):
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "maillage.config.settings"} | variables
-    subprocess.run([sys.executable, "-c", script], env=environment, check=True, timeout=120)
+    command = [sys.executable, "-c", script]
+    error = subprocess.STDOUT if out else None
+    subprocess.run(
+        command, env=environment, check=True, timeout=size(120, 1800), stdout=out, stderr=error
+    )
 
 
 def clear_in(folder, *words):
@@ -284,3 +292,282 @@ def test_what_was_there_is_sealed_and_its_old_pages_are_emptied(tmp_path):
     child(BEFORE, VAR=str(tmp_path), MAILLAGE_DATABASE_URL="")
     assert (tmp_path / "maillage.sqlite3").stat().st_size > 200_000
     assert clear_in(tmp_path, "Canari", "canari", "0611111111", "1950-02-01") == []
+
+
+# What the disk holds
+
+WORDS = (
+    *("Canarinom", "Canariprenom", "1931-07-13", "0639987654", "canari@personne.example"),
+    *("Canarinote", "Canariappelant", "Canaridire", "Canariarm", "canari@avis.example"),
+    *("Canarisujet", "Canaricorps", "Canarierreur", "canarinom"),
+)
+STORY = """
+import datetime as dt
+import os
+import django
+django.setup()
+from django.core.management import call_command
+from django.db import connection
+from django.utils import timezone
+from django_scopes import scope, scopes_disabled
+from factories import make_case, make_desk, make_intake
+from maillage.accounts import actions as accounts
+from maillage.accounts.enums import Role
+from maillage.accounts.rules import SYSTEM
+from maillage.kernel import crypto
+from maillage.residents.actions import change_resident
+from maillage.snp import actions as snp
+from people import actor_as
+
+if os.environ.get("FAULT"):
+    crypto.seal = crypto.open_sealed = lambda text, aad: text
+    crypto.keyed_hash = lambda text, **of: text
+call_command("migrate", verbosity=0)
+with scopes_disabled():
+    cpts = make_desk()
+    desk = actor_as(cpts, Role.DISPATCHER)
+with scope(cpts=cpts):
+    said = {
+        "family_name": "Canarinom", "given_name": "Canariprenom", "note": "Canarinote",
+        "birth_date": dt.date(1931, 7, 13), "caller_name": "Canariappelant",
+        "phone": "0639987654", "sms_allowed": True, "out_of_hours_seen": True,
+    }
+    one = snp.create_care_request(by=desk, cpts=cpts, intake=make_intake(**said))
+    one.to_tell = "Canaridire"
+    one.save()
+    change_resident(
+        by=desk, resident=one.resident, version=1, family_name="Canarinom",
+        given_name="Canariprenom", birth_date=dt.date(1931, 7, 13), phone="0639987654",
+        email="canari@personne.example",
+    )
+    other = snp.create_care_request(
+        by=desk, cpts=cpts,
+        intake=make_intake(phone="0639987654", out_of_hours_seen=True, double_checked=True),
+    )
+    snp.hand_over(by=desk, care_request=other)
+    snp.confirm_hand_over(by=desk, care_request=other, taken_over_by="Canariarm")
+    notice = accounts.queue_notice(
+        by=SYSTEM, cpts=cpts, channel="mail", recipient="canari@avis.example", key="k",
+        subject="Canarisujet", body="Canaricorps",
+    )
+    notice.tries = 1
+    notice.save()
+    accounts.mark_notice_refused(
+        by=SYSTEM, notice=notice, error="Canarierreur", now=timezone.now()
+    )
+    if not os.environ.get("FAULT"):
+        notice.refresh_from_db()
+        assert (notice.subject, notice.last_error) == ("Canarisujet", "Canarierreur")
+if connection.vendor == "postgresql":
+    with connection.cursor() as cursor:
+        cursor.execute("CHECKPOINT")
+os._exit(0)  # the log of writes stays as it is
+"""
+PATHS = os.pathsep.join(str(Path(__file__).parents[2] / each) for each in ("src", "tests"))
+
+
+@pytest.fixture
+def own_base(tmp_path):
+    """Variables of a base of its own, on this run's engine, and where its files are."""
+    folder = tmp_path / "var"
+    (folder / "tmp").mkdir(parents=True)
+    url, files = "", folder
+    if connection.vendor == "postgresql":
+        name = f"at_rest_{os.getpid()}_{time.time_ns()}"
+        with psycopg.connect(os.environ["MAILLAGE_DATABASE_URL"], autocommit=True) as server:
+            server.execute(f"CREATE DATABASE {name}")
+            files = Path(server.execute("SHOW data_directory").fetchone()[0])
+        url = f"{os.environ['MAILLAGE_DATABASE_URL'].rpartition('/')[0]}/{name}"
+    variables = {
+        "VAR": str(folder),
+        "TMPDIR": str(folder / "tmp"),
+        "MAILLAGE_DATABASE_URL": url,
+        "PYTHONPATH": PATHS,
+    }
+    return variables, files
+
+
+@pytest.mark.parametrize("fault", ["", "1"], ids=["sealed", "seeded: seals nothing"])
+def test_nothing_in_clear_on_the_disk(own_base, tmp_path, fault):
+    """Every sealed column written through the actions; then the bytes of the files, what was
+    printed, a dump."""
+    variables, files = own_base
+    with (tmp_path / "var/log").open("w") as log:
+        child(STORY, out=log, FAULT=fault, **variables)
+    if variables["MAILLAGE_DATABASE_URL"]:
+        dump = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_dump"))), "pg_dump")
+        with (tmp_path / "var/dump").open("w") as out:
+            subprocess.run([dump, variables["MAILLAGE_DATABASE_URL"]], stdout=out, check=True)
+    seen = {*clear_in(files, *WORDS), *clear_in(tmp_path / "var", *WORDS)}
+    if fault:
+        assert {"Canarinom", "Canarinote", "Canariarm", "Canaricorps", "Canarierreur"} <= seen
+    else:
+        assert seen == set()
+        evidence("G24", "words of sealed columns found in the files of the base", len(seen))
+
+
+# Keys
+
+
+ROTATION = """
+import os
+import random
+import threading
+import time
+import django
+django.setup()
+from django.core.management import call_command
+from django.db import connection
+from django_scopes import scopes_disabled
+from maillage.kernel import sealing
+from maillage.residents.models import Resident
+from people import make_cpts
+
+ROWS = int(os.environ["ROWS"])
+call_command("keys", "new", verbosity=0)
+call_command("migrate", verbosity=0)
+with scopes_disabled():
+    cpts = make_cpts()
+    for first in range(0, ROWS, 2000):
+        Resident._base_manager.bulk_create(
+            Resident(cpts=cpts, family_name=f"Nom{n}", phone=f"06{n:08}")
+            for n in range(first, min(first + 2000, ROWS))
+        )
+    pks = list(Resident._base_manager.values_list("pk", flat=True))
+held, over, slowest = {}, threading.Event(), [0.0]
+
+def write():
+    draw, n = random.Random(4), 0
+    with scopes_disabled():
+        while not over.is_set():
+            began = time.monotonic()
+            row = Resident._base_manager.get(pk=draw.choice(pks))
+            row.family_name = f"Change{n}"
+            row.save(update_fields=["family_name", "name_birth_key", "name_commune_key"])
+            held[row.pk], n = row.family_name, n + 1
+            slowest[0] = max(slowest[0], time.monotonic() - began)
+    connection.close()
+
+writer = threading.Thread(target=write)
+writer.start()
+call_command("keys", "new", verbosity=0)
+call_command("keys", "rotate")
+over.set()
+writer.join()
+with scopes_disabled():
+    found = sealing.check()
+    assert set(found.by_key) == {"k2"}, found.by_key
+    assert not found.wrong, found.wrong[:5]
+    kept = {row.pk: row.family_name for row in Resident._base_manager.filter(pk__in=held)}
+    assert kept == held and len(held) > 3, len(held)
+    assert sealing.reseal(print) == 0  # replayed
+print(f"written meanwhile {len(held)}, slowest write {slowest[0]:.3f} s")
+connection.close()
+"""
+
+
+def test_keys_rotate_while_others_write(own_base, tmp_path):
+    variables, _ = own_base
+    rows = size(300, 100_000)
+    with (tmp_path / "said").open("w+") as out:
+        child(
+            ROTATION,
+            out=out,
+            ROWS=str(rows),
+            MAILLAGE_KEY_FILE=str(tmp_path / "keys"),
+            **variables,
+        )
+        out.seek(0)
+        said = out.read().splitlines()
+    (rate,) = [line for line in said if "par seconde" in line]
+    assert (tmp_path / "keys").stat().st_mode & 0o777 == 0o600
+    evidence("G24", f"rotation of {rows} rows while others write", f"{rate} {said[-1]}")
+
+
+def test_a_write_that_overtakes_the_rotation_is_kept(cpts, key_file):
+    one = record(cpts, phone="0639980001")
+    call_command("keys", "new", verbosity=0)
+    crypto.forget_keys()
+    stale = again(one)
+    meanwhile = again(one)
+    meanwhile.family_name = "Nouveau"
+    meanwhile.save()
+    assert sealing.reseal_row(stale, crypto.current_key()) == (0, 1)
+    assert again(one).family_name == "Nouveau"
+    with scopes_disabled():
+        assert sealing.reseal(print) == 0
+
+
+def test_a_search_finds_under_the_old_and_the_new_key(cpts, desk, key_file):
+    one = record(cpts, phone="0639980001")
+    call_command("keys", "new", verbosity=0)
+    crypto.forget_keys()
+    two = record(cpts, phone="0639980001")
+    assert crypto.key_of(raw(one, "phone_key")) != crypto.key_of(raw(two, "phone_key"))
+    with scope(cpts=cpts):
+        assert {each.pk for each in find(desk, cpts, phone="0639980001")} == {one.pk, two.pk}
+    with scopes_disabled():
+        assert sealing.reseal(print) == 1
+        assert set(sealing.check().by_key) == {"k2"}
+
+
+def test_a_lost_key_is_told_and_nothing_is_lost(cpts, client, key_file, caplog):
+    one = record(cpts)
+    sign_in(client, cpts, Role.DISPATCHER)
+    url = f"/c/{cpts.slug}/habitants/{one.pk}/"
+    assert "Lemaître" in client.get(url).text
+    kept = key_file.read_text()
+    key_file.write_text(kept.replace("k1:", "k7:"))
+    crypto.forget_keys()
+    answer = client.get(url)
+    assert answer.status_code == 503 and "Traceback" not in answer.text
+    assert "la clé « k1 »" in answer.text.replace("\u00a0", " ").replace("\u202f", " ")
+    (told,) = [line.message for line in caplog.records if line.name == "maillage.home.views"]
+    assert told.split()[0] in answer.text and "Lema" not in told
+    for refuses in (lambda: call_command("keys", "rotate"), Serve().check_seals):
+        with pytest.raises(CommandError, match="MAILLAGE_KEY_FILE"):
+            refuses()
+    key_file.write_text(kept)
+    crypto.forget_keys()
+    assert "Lemaître" in client.get(url).text
+
+
+def test_what_was_sealed_before_there_was_a_file_opens_and_rotates(cpts, tmp_path, settings):
+    settings.SECRET_KEY = "une clé de vraie base, longue et gardée, pour cet essai seulement"
+    one = record(cpts)
+    assert crypto.key_of(raw(one, "family_name")) == "demo"
+    settings.KEY_FILE = tmp_path / "keys"
+    call_command("keys", "new", verbosity=0)
+    assert again(one).family_name == "Lemaître"
+    assert crypto.derived_all(b"journal")[0] == crypto.derived(b"journal", "k1")
+    with scopes_disabled():
+        assert sealing.reseal(print) == 1 and set(sealing.check().by_key) == {"k1"}
+
+
+def test_a_moved_value_is_told_on_its_page(cpts, client):
+    one, two = record(cpts), record(cpts)
+    write_raw(one, "family_name", raw(two, "family_name"))
+    sign_in(client, cpts, Role.DISPATCHER)
+    assert client.get(f"/c/{cpts.slug}/habitants/{one.pk}/").status_code == 503
+
+
+def test_what_sealing_costs():
+    """Microseconds, the shortest of five passes: printed, and far below what a query takes."""
+    aad, text = "snp_carerequest|phone|1|1", "0639980001"
+    sealed = crypto.seal(text, aad=aad)
+
+    def cost(act):
+        passes = []
+        for _ in range(5):
+            began = time.perf_counter()
+            for _ in range(200):
+                act()
+            passes.append(time.perf_counter() - began)
+        return min(passes) / 200 * 1e6
+
+    seals = cost(lambda: crypto.seal(text, aad=aad))
+    opens = cost(lambda: crypto.open_sealed(sealed, aad=aad))
+    hashes = cost(lambda: crypto.keyed_hash(text, purpose="p", cpts=1))
+    assert max(seals, opens, hashes) < 1000
+    figure = f"{seals:.1f} µs to seal, {opens:.1f} µs to open, {hashes:.1f} µs to hash"
+    evidence("G24", "cost of one value", figure)

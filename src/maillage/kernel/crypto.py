@@ -103,6 +103,13 @@ def _demo_ring(secret_key: str) -> Ring:
     )
 
 
+def _with_own(found: Ring) -> Ring:
+    """What was written before there was a file still opens, but under the key everybody knows."""
+    if settings.SECRET_KEY == settings.DEFAULT_KEY:
+        return found
+    return Ring(found.current, _demo_ring(settings.SECRET_KEY).secrets | found.secrets)
+
+
 _seen: dict[str, tuple[float, Ring]] = {}
 
 
@@ -110,14 +117,15 @@ def ring(*, again: bool = False) -> Ring:
     """The keys as the file says now (looked at once a second, or `again` at once). Raises BadKeys."""
     path = str(settings.KEY_FILE)
     if not path:
-        return _told(settings.KEYS) if settings.KEYS else _demo_ring(settings.SECRET_KEY)
+        own = _demo_ring(settings.SECRET_KEY)
+        return _with_own(_told(settings.KEYS)) if settings.KEYS else own
     now = time.monotonic()
     seen = _seen.get(path)
     if seen is not None and not again and now - seen[0] < LOOK_AGAIN_SECONDS:
         return seen[1]
     try:
         state = os.stat(path)
-        found = _read(path, (state.st_mtime_ns, state.st_size, state.st_ino))
+        found = _with_own(_read(path, (state.st_mtime_ns, state.st_size, state.st_ino)))
     except OSError as error:
         if (
             seen is not None
@@ -160,7 +168,9 @@ def derived(purpose: bytes, key: str = "") -> bytes:
 
 def derived_all(purpose: bytes) -> list[bytes]:
     """For one use, from every key of the ring, the current first: old ones read what they wrote."""
-    return [_derive(secret, purpose) for secret in ring().secrets.values()]
+    current = current_key()
+    held = sorted(ring().secrets.items(), key=lambda each: each[0] != current)
+    return [_derive(secret, purpose) for _, secret in held]
 
 
 @lru_cache(maxsize=16)

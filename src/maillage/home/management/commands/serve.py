@@ -46,6 +46,10 @@ class Command(BaseCommand):
         self.make_folder()
         host, asked = host or "127.0.0.1", host is not None
         check_port_is_free(host, port)
+        try:
+            crypto.ring()
+        except crypto.BadKeys as error:
+            raise CommandError(f"maillage ne démarre pas : {error}") from error
         if queries.pending_migrations():
             self.say("Mise à jour de la base…")
             call_command("migrate", interactive=False, verbosity=0)
@@ -82,11 +86,7 @@ class Command(BaseCommand):
     def prepare(self, *, demo, host, port):
         """Fill an empty database, or refuse what is not fit for real people; the environment."""
         environment = os.environ | {"MAILLAGE_SUPERVISED": str(os.getpid()), "PORT": str(port)}
-        try:
-            with scopes_disabled():
-                sealing.check_newest()
-        except (crypto.CannotOpen, crypto.BadKeys) as error:
-            raise CommandError(f"maillage ne démarre pas : {error}") from error
+        self.check_seals()
         if instance.is_demo() or (demo and is_blank()):
             environment.setdefault("MAILLAGE_SITE_URL", f"http://{address(host, port)}")
             if host in EVERYWHERE:
@@ -101,6 +101,14 @@ class Command(BaseCommand):
             )
         instance.declare(is_demo=False)
         return environment
+
+    def check_seals(self):
+        """The keys open what was written last; else better no server than one that shows nothing."""
+        try:
+            with scopes_disabled():
+                sealing.check_newest()
+        except (crypto.CannotOpen, crypto.BadKeys) as error:
+            raise CommandError(f"maillage ne démarre pas : {error}") from error
 
     def load_demo(self, environment):
         """In a process of its own, so that the links it writes know this address."""
