@@ -24,7 +24,7 @@ PACKAGE = Path(maillage.__file__).parent
 SOURCES = sorted(each for each in PACKAGE.rglob("*.py") if "migrations" not in each.parts)
 PAGES = sorted([*PACKAGE.rglob("jinja2/**/*.html"), *PACKAGE.rglob("templates/**/*.html")])
 OF_A_CPTS = {each.__name__ for each in apps.get_models() if getattr(each, "tenancy", "") == OF_CPTS}
-HOLDS = {"visible_to", "in_cpts", "own_seats", "between"}
+HOLDS = {"visible_to", "in_cpts", "own_seats", "between", "within_relation"}
 
 # (file, function): why it may.
 ALLOWED = {
