@@ -1,7 +1,9 @@
 """The first page of each role, the choice of a role, the journal read by its officer."""
 
+import csv
 import datetime as dt
 import html
+import io
 import re
 
 import pytest
@@ -166,6 +168,14 @@ def test_the_journal_is_read_for_one_act_and_for_one_resident(client, cpts, desk
     assert f"demande n° {other.number} " not in read(about)
     both = client.get(url, {"habitant": ours.resident_id, "acte": "snp.story"})
     assert acts_of(both) == ["snp.story"]
+    file = client.get(f"{url}fichier/", {"habitant": ours.resident_id, "nature": "read"})
+    rows = list(csv.reader(io.StringIO(file.content.decode("utf-8-sig")), delimiter=";"))
+    assert rows[0][:4] == ["numéro", "moment", "nature", "qui"] and len(rows) == 2
+    assert rows[1][2:6] == [
+        *("consultation", "Ada Exemple (Opérateur SNP)", "Fil d'une demande", "essai")
+    ]
+    assert rows[1][-1] == str(ours.resident_id) and NAMED["family_name"] not in file.text
+    assert client.get(f"{url}fichier/", {"habitant": "douze"}).status_code == 404
     wrong = client.get(url, {"habitant": "douze"})
     assert "Un numéro ne contient que des chiffres." in read(wrong)
 

@@ -53,6 +53,7 @@ TECHNICAL = {"snp:fees"}
 LISTS = {
     "home:cpts": ALL,
     "home:journal": {DPO},
+    "home:journal_file": {DPO},
     "accounts:seats": {A},
     "accounts:invite": {A},
     "accounts:outbox": {A},

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from maillage.snp.models import CareRequest
 from maillage.territory.models import Cpts
 
 LOOPS = {"notices": "l'envoi des messages", "clock": "l'horloge"}
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would compute it
 SILENCE = dt.timedelta(minutes=2)
 
 
@@ -140,6 +141,29 @@ def told(lines: Iterable[JournalLine], cpts: Cpts) -> list[Line]:
         )
         for row in rows
     ]
+
+
+JOURNAL_COLUMNS = (
+    *("numéro", "moment", "nature", "qui", "acte ou page", "finalité", "objet"),
+    "habitants montrés",
+)
+
+
+def journal_rows(lines: Iterable[JournalLine], cpts: Cpts) -> Iterator[list[str]]:
+    """Lines as the cells of a table; none begins like a formula."""
+    for each in told(lines, cpts):
+        row = each.row
+        cells = (
+            str(row.number),
+            timezone.localtime(row.at).isoformat(timespec="seconds"),
+            row.get_kind_display(),
+            each.who,
+            each.said,
+            row.purpose,
+            row.target,
+            " ".join(str(pk) for pk in row.residents),
+        )
+        yield [f"'{cell}" if cell.startswith(FORMULA) else cell for cell in cells]
 
 
 def _who(row: JournalLine, seats: dict[int, str]) -> str:

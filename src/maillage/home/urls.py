@@ -9,4 +9,5 @@ urlpatterns = [
     path("choisir/", views.seats, name="seats"),
     path("c/<slug:cpts>/", views.cpts_home, name="cpts"),
     path("c/<slug:cpts>/journal/", views.journal_page, name="journal"),
+    path("c/<slug:cpts>/journal/fichier/", views.journal_file, name="journal_file"),
 ]

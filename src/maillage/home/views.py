@@ -1,11 +1,12 @@
 """The first page of each role, the journal, and the pages that say no."""
 
+import csv
 import logging
 import secrets
 from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
-from django.http import JsonResponse
+from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
@@ -25,6 +26,7 @@ from maillage.snp.rules import can_see_identity
 from maillage.territory import queries as territory
 
 LINES_PER_PAGE = 50
+FILE_LINES = 50_000
 ID_MAX = 2**63 - 1
 REFUSALS = {403: "Accès refusé", 503: "Des données ne peuvent être lues"}
 logger = logging.getLogger(__name__)
@@ -105,9 +107,8 @@ def my_day(request):
     return render_page(request, "home/my_day.html", context)
 
 
-@page(Permission.JOURNAL_VIEW)
-def journal_page(request):
-    """Acts and readings, newest first: opaque ids only, as they were written."""
+def _journal_asked(request):
+    """What was asked of the journal, its lines, and whether the number of a resident is not one."""
     asked = {name: request.GET.get(name, "").strip() for name in ("nature", "acte", "habitant")}
     wanted = asked["habitant"]
     is_id = wanted.isascii() and wanted.isdigit() and int(wanted[:20]) <= ID_MAX
@@ -117,19 +118,40 @@ def journal_page(request):
         action=asked["acte"],
         resident_id=int(wanted) if is_id else None,
     )
+    return asked, lines, bool(wanted) and not is_id
+
+
+@page(Permission.JOURNAL_VIEW)
+def journal_page(request):
+    """Acts, readings and refusals, newest first: opaque ids only, as they were written."""
+    asked, lines, is_wrong = _journal_asked(request)
     shown = Paginator(lines, LINES_PER_PAGE).get_page(request.GET.get("page"))
     query = urlencode({name: value for name, value in asked.items() if value})
     context = {
         "lines": shown,
         "rows": queries.told(shown, request.cpts),
         "asked": asked,
-        "is_wrong": bool(wanted) and not is_id,
+        "is_wrong": is_wrong,
         "query": query and f"{query}&",
         "kinds": JournalLine.Kind.choices,
         "acts": sorted(ACTS.items(), key=lambda pair: fold(pair[1])),
         "reads": sorted(READS.items(), key=lambda pair: fold(pair[1])),
     }
     return render_page(request, "home/journal.html", context)
+
+
+@page(Permission.JOURNAL_VIEW)
+def journal_file(request):
+    """The same lines as a table to keep or to hand over: who saw one resident, when, why."""
+    _, lines, is_wrong = _journal_asked(request)
+    if is_wrong:
+        raise Http404
+    response = HttpResponse("\ufeff", content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = 'attachment; filename="journal.csv"'
+    table = csv.writer(response, delimiter=";")
+    table.writerow(queries.JOURNAL_COLUMNS)
+    table.writerows(queries.journal_rows(lines[:FILE_LINES], request.cpts))
+    return response
 
 
 def refused(request, error, status: int):
