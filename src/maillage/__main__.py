@@ -13,6 +13,7 @@ PAIRS = {
     ("travel", "fetch"): "travel_fetch",
     ("structures", "load"): "structures_load",
     ("cpts", "open"): "cpts_open",
+    ("cpts", "close"): "cpts_close",
     ("rights", "export"): "rights_export",
 }
 

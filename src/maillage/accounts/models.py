@@ -70,6 +70,7 @@ class SeatQuerySet(models.QuerySet):
             Q(ends_on=None) | Q(ends_on__gte=on),
             state=SeatState.ACTIVE,
             user__is_active=True,
+            cpts__closed_at=None,
         )
 
     def visible_to(self, actor):

@@ -108,6 +108,7 @@ ACTS = {
     "snp.watched": "Relance ou délai annoncé",
     "snp.widened": "Cercle élargi",
     "snp.withdrawn": "Proposition retirée",
+    "territory.cpts_closed": "CPTS fermée",
     "territory.cpts_created": "CPTS créée",
     "territory.extract_loaded": "Extrait de communes chargé",
     "territory.part_recorded": "Partie de commune enregistrée",

@@ -294,6 +294,7 @@ class Cpts(models.Model):
     perimeter_note = models.TextField("ce qui n'est pas connu du périmètre", blank=True)
     perimeter_source = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    closed_at = models.DateTimeField("fermée le", null=True, blank=True)
 
     objects = CptsQuerySet.as_manager()
 

@@ -60,7 +60,9 @@ def claim_notice(*, by: Actor, now: dt.datetime, lease: dt.timedelta = LEASE) ->
     declared = instance.current()
     if declared is None or declared.is_demo:
         return None
-    due = Notice.objects.due(now).order_by("next_try_at", "pk")
+    due = (
+        Notice.objects.due(now).exclude(cpts__closed_at__isnull=False).order_by("next_try_at", "pk")
+    )
     if connection.features.has_select_for_update_skip_locked:
         due = due.select_for_update(of=("self",), skip_locked=True)
     notice = due.first()

@@ -106,7 +106,7 @@ def link(request, token):
     ids = queries.read_token(token)
     if ids is None:
         return render_page(request, "snp/link_dead.html", DEAD, status=410)
-    cpts = Cpts.objects.filter(pk=ids[0]).first()
+    cpts = Cpts.objects.filter(pk=ids[0], closed_at=None).first()
     if cpts is None:
         raise Http404
     with scope(cpts=cpts), timezone.override(cpts.zone):

@@ -56,6 +56,21 @@ def create_cpts(
 
 
 @transaction.atomic
+def close_cpts(*, by: Actor, cpts: Cpts) -> Cpts:
+    """Close a tenant: from the next request nobody enters it, links die, nothing more goes out. Its
+    rows stay for as long as they must. Twice counts once. Raises NotAllowed."""
+    if not rules.can_create_cpts(by):
+        raise NotAllowed("Seul l'opérateur technique ferme une CPTS.")
+    cpts = Cpts.objects.select_for_update(of=("self",)).get(pk=cpts.pk)
+    if cpts.closed_at is None:
+        cpts.closed_at = timezone.now()
+        cpts.save(update_fields=["closed_at"])
+        journal.record("territory.cpts_closed", cpts, by=by, cpts=cpts)
+        pulse.bump(cpts.pk)
+    return cpts
+
+
+@transaction.atomic
 def set_perimeter(
     *,
     by: Actor,
