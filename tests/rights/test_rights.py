@@ -12,9 +12,11 @@ from maillage.accounts.enums import NoticeState, Role
 from maillage.accounts.models import Notice
 from maillage.kernel.errors import NotAllowed
 from maillage.kernel.models import JournalLine
+from maillage.kernel.retention import declared
 from maillage.residents.actions import LostUpdate, change_resident, record_resident
 from maillage.residents.models import Resident
 from maillage.rights import actions, queries
+from maillage.rights.queries import held
 from maillage.snp.models import CareRequest
 from people import actor_as, link, make_professional, make_seat, make_user, mark_demo, sign_in
 
@@ -200,3 +202,10 @@ def test_whoever_signs_in_takes_their_own_data_away(client, cpts):
     assert {"accounts.User", "accounts.Seat", "directory.Professional"} <= tables
     assert "Lovelacet" in handed and doctor.rpps in handed
     assert "password" not in handed and "Quelquunautre" not in handed
+
+
+def test_no_column_of_a_file_hides_another():
+    """A row is told by the names of its columns: two of the same name would be one."""
+    for model, _ in declared():
+        names = [held.column_name(field) for field in model._meta.concrete_fields]
+        assert len(names) == len(set(names)), model._meta.label

@@ -9,7 +9,7 @@ class Step(models.TextChoices):
     """What is done at a limit."""
 
     ERASE = "erase", "vider les colonnes qui identifient"
-    DELETE = "delete", "supprimer la ligne"
+    DELETE = "delete", "supprimer"
 
 
 class CountedFrom(models.TextChoices):
@@ -39,11 +39,11 @@ DONE: dict[tuple[str, str], str] = {
     (Of.RESIDENT, Step.DELETE): "la fiche, une fois toutes ses demandes supprimées",
     (Of.CONSENT, Step.DELETE): "l'information et l'accord",
     (Of.NOTICE, Step.ERASE): "destinataire, objet, texte",
-    (Of.NOTICE, Step.DELETE): "la ligne",
+    (Of.NOTICE, Step.DELETE): "le message",
     (Of.SEAT, Step.ERASE): "nom, adresse et moyens de connexion du compte",
     (Of.SEAT, Step.DELETE): "le rôle et les liens du compte, quand plus rien n'y renvoie",
     (Of.TOKEN, Step.DELETE): "la session ou le lien",
-    (Of.AVAILABILITY, Step.DELETE): "la ligne",
+    (Of.AVAILABILITY, Step.DELETE): "le créneau, la plage, l'absence, l'astreinte",
     (Of.DIRECTORY, Step.DELETE): "la ligne, sa note, ses contacts",
     (Of.DECISION, Step.DELETE): "la décision et le nom de qui l'a signée",
     (Of.JOURNAL, Step.DELETE): "les lignes, remplacées par une seule, scellée",
@@ -88,4 +88,40 @@ TITLES: dict[str, str] = {
     "snp.Proposal": "Propositions à des professionnels",
     "snp.Shortlist": "Classements",
     "usersessions.UserSession": "Connexions",
+}
+
+# Columns that the tables leave unnamed.
+COLUMNS: dict[str, str] = {
+    "id": "n° interne",
+    "alert": "alerte",
+    "agreement by": "accord recueilli par",
+    "answered at": "répondue à",
+    "answered by seat": "répondue par",
+    "booking": "créneau",
+    "by kind": "auteur",
+    "by seat": "par",
+    "cancelled by": "annulée par",
+    "care request": "demande",
+    "channel": "moyen",
+    "circle": "cercle",
+    "closed at": "close à",
+    "created at": "créée à",
+    "erased at": "effacée à",
+    "flags checked by": "signes demandés par",
+    "inform state": "patient prévenu",
+    "kind": "nature",
+    "owner": "responsable",
+    "owner why": "raison du responsable",
+    "professional": "professionnel",
+    "received by": "reçue par",
+    "refusal reason": "motif du refus",
+    "resident": "habitant",
+    "role": "rôle",
+    "sent at": "partie à",
+    "sent by": "envoyée par",
+    "state": "état",
+    "status": "état",
+    "tries": "essais",
+    "user": "compte",
+    "watch at": "prochaine veille",
 }

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from maillage.accounts.models import Notice, Seat, User
 from maillage.availability.models import Booking
@@ -15,7 +16,7 @@ from maillage.kernel.fields import SealedDateField, hashes_of
 from maillage.kernel.retention import RetentionClass, declared, retention_of
 from maillage.kernel.words import full_date
 from maillage.residents.models import Resident
-from maillage.rights.enums import TITLES
+from maillage.rights.enums import COLUMNS, TITLES
 from maillage.rights.queries.due import Table, pointing_at
 from maillage.snp.models import CareRequest, Proposal
 from maillage.snp.queries import slot_text
@@ -97,8 +98,13 @@ def _told(model: Table, pks: set[Any]) -> Held:
     return Held(
         table=model._meta.label,
         title=TITLES.get(model._meta.label, model._meta.label),
-        rows=[[(str(f.verbose_name), _words(row, f)) for f in fields] for row in rows],
+        rows=[[(column_name(f), _words(row, f)) for f in fields] for row in rows],
     )
+
+
+def column_name(field: Any) -> str:
+    name = str(field.verbose_name)
+    return COLUMNS.get(name, name)
 
 
 def _words(row: Any, field: Any) -> str:
@@ -113,7 +119,7 @@ def _words(row: Any, field: Any) -> str:
     if isinstance(value, bool):
         return "oui" if value else "non"
     if isinstance(field, models.DateTimeField):
-        return f"{value:%Y-%m-%d %H:%M %Z}"
+        return f"{timezone.localtime(value):%d/%m/%Y %H:%M}"
     if isinstance(field, models.DateField | SealedDateField):
         return full_date(value)
     return LINK.sub("[lien]", str(value))
