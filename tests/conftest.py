@@ -50,16 +50,17 @@ def _tables_emptied_between_tests():
         empty(case)
         with connection.schema_editor() as editor:
             guard.guard(None, editor)
+        write_national_rules()
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", teardown)
         yield
 
 
-@pytest.fixture
-def national_rules(db):
+def write_national_rules():
     """What the migrations wrote: a test that empties the tables takes it away with the rest."""
     import_module("maillage.snp.migrations.0008_snp_fee").write_fee(apps, None)
+    import_module("maillage.rights.migrations.0002_proposed_durations").propose(apps, None)
 
 
 @pytest.fixture

@@ -1,9 +1,6 @@
 """The demonstration is long to build: once for a whole file, undone at its end."""
 
-from importlib import import_module
-
 import pytest
-from django.apps import apps
 from django.db import transaction
 
 from maillage.accounts.rules import SYSTEM
@@ -15,8 +12,6 @@ from maillage.snp.queries import forget_maps
 def built(django_db_setup, django_db_blocker):
     forget_maps()  # what the tests before have kept of their databases
     with django_db_blocker.unblock(), transaction.atomic():
-        # Another file's tests may have emptied the tables, what the migrations wrote included.
-        import_module("maillage.snp.migrations.0008_snp_fee").write_fee(apps, None)
         yield build_demo(by=SYSTEM)
         transaction.set_rollback(True)
 

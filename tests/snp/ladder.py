@@ -16,11 +16,11 @@ from people import actor_as
 
 
 def turn(clock, **span):
-    """Time passes, then one turn of the clock as the loop does it, the horizon left alone."""
+    """Time passes, then one turn of the clock as the loop does it, the horizon and the purge left
+    alone."""
     clock.move(**span)
     command = Command()
-    command.asked_at = command.beat_at = 0.0
-    command.rolled_at = time.monotonic()
+    command.rolled_at = command.purged_at = time.monotonic()
     command.tick()
 
 

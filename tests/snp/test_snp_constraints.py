@@ -13,7 +13,12 @@ from maillage.accounts.enums import Role
 from maillage.availability.models import Booking
 from maillage.kernel.constraints import TenantForeignKey
 from maillage.kernel.fields import SealedTextField
-from maillage.residents.models import Resident
+from maillage.residents.models import (
+    InformationGiven,
+    InformationNotice,
+    Resident,
+    SharingAgreement,
+)
 from maillage.snp import actions, queries
 from maillage.snp.models import (
     Agreement,
@@ -303,6 +308,22 @@ def theirs(neighbour):
             "carerequest": case.care_request,
             "resident": resident,
             "booking": free,
+            "sharingagreement": SharingAgreement.objects.create(
+                cpts=neighbour,
+                giver="patient",
+                scope="cpts",
+                means="spoken",
+                given_at=MONDAY,
+                collected_by=desk.seat,
+            ),
+            "informationgiven": InformationGiven.objects.create(
+                cpts=neighbour,
+                notice=InformationNotice.objects.create(
+                    cpts=neighbour, version=9, text="Texte", valid_from=MONDAY
+                ),
+                means="spoken",
+                given_at=MONDAY,
+            ),
             "redflag": RedFlag.objects.first(),
             "redflaglist": RedFlagList.objects.first(),
             "desksettings": DeskSettings.objects.first(),
@@ -320,6 +341,8 @@ def test_a_neighbours_row_is_refused(rows, theirs, model, constraint):
         values["position"] = 99
     if model is HandOver and constraint.field == "confirmed_by":
         values |= {"confirmed_at": MONDAY, "taken_over_by": "ARM"}
+    if constraint.field == "reviewed_by":
+        values |= {"review": "justified", "reviewed_at": MONDAY}
     if constraint.field == "merged_into":
         values |= {"status": "merged", "closed_at": MONDAY}
     with pytest.raises(IntegrityError, match=constraint.name), transaction.atomic():

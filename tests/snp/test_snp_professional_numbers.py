@@ -263,7 +263,7 @@ def test_the_professional_reads_their_week(client, desk, cpts, clock, fee):
 # The rule
 
 
-def test_the_rule_known_today_is_there_with_its_source(national_rules):
+def test_the_rule_known_today_is_there_with_its_source(db):
     """Written by the migration; what it says is in its source."""
     fee = SnpFee.objects.get()
     assert (fee.amount_euros, fee.weekly_ceiling, fee.within_hours) == (Decimal(15), 20, 48)

@@ -244,6 +244,10 @@ READ = {
     ("snp/views/board_page.py", "B704"): (2, "drawn by templates, which escape"),
     ("availability/queries/search.py", "B608"): (2, "only our own words inside; values apart"),
     ("territory/actions/travel.py", "B608"): (2, "only our own words inside; values apart"),
+    ("kernel/backup.py", "B608"): (2, "names of our own tables"),
+    ("kernel/row_security.py", "B608"): (1, "names of our own tables"),
+    ("kernel/sealing.py", "B608"): (2, "names of our own tables; values apart"),
+    ("config/login.py", "B104"): (1, "what stands for an address that is not known, never bound"),
     ("home/management/commands/serve.py", "B104"): (2, "compared with, never bound to by default"),
     ("territory/gateway/http.py", "B310"): (1, "addresses of the settings, http and https"),
 }

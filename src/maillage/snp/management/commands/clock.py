@@ -30,6 +30,9 @@ class Command(BaseCommand):
         "Fait passer le temps : délais, cercles, relances, issues à demander, horizon des créneaux."
     )
 
+    # When each was last done, by this process's own clock; 0: at the first turn.
+    asked_at = rolled_at = beat_at = purged_at = 0.0
+
     def add_arguments(self, parser):
         parser.add_argument("--loop", action="store_true", help="recommence sans fin")
 
