@@ -85,7 +85,7 @@ class Tour:
         page.get_by_text("Adulte (16 à 69 ans)").click()
         page.get_by_text("Le reste, si vous l'avez").click()
         page.get_by_label("Nom du patient").fill("Essai-Fictif")
-        page.get_by_label("Accord oral de mise en relation").select_option("patient")
+        page.locator("input[name=agreement_from][value=patient]").check()
         page.get_by_role("button", name="Enregistrer et chercher").click()
         page.wait_for_url(re.compile(r"\?demande=\d+$"))
         page.wait_for_selector(".slot.ask")

@@ -134,7 +134,7 @@ def test_a_doctor_falls_ill_and_every_patient_finds_another(browser, server, com
     assert day.events("reoriented") == [1] * 4
     told = {each["recipient"] for each in day.cancelled_sms()}
     assert len(day.cancelled_sms()) == len(told) == 2
-    assert all("est annulé" in each["body"] for each in day.cancelled_sms())
+    assert not any("annulé" in each["body"] for each in day.cancelled_sms())  # sealed
     assert [bool(each["to_tell"]) for each in day.requests()] == [
         not each["has_mobile"] for each in cast["requests"]
     ]

@@ -80,6 +80,11 @@ def call_in(page, server, cast):
     page.get_by_label("Cercle").select_option(str(cast["ring"]))
     page.locator("details", has=page.get_by_label("Médecin traitant")).locator("summary").click()
     page.get_by_label("Médecin traitant").select_option(str(cast["usual"]))
+    more = page.locator("details", has=page.get_by_label("Nom du patient"))
+    if more.get_attribute("open") is None:
+        more.locator("summary").click()
+    page.locator("input[name=agreement_from][value=patient]").check()
+    page.locator("input[name=agreement_scope][value=neighbours]").check()
     page.get_by_role("button", name="Enregistrer et chercher").click()
     expect(page).to_have_url(re.compile(r"\?demande=\d+$"))
     return int(page.url.rpartition("=")[2])

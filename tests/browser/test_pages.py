@@ -10,15 +10,20 @@ pytestmark = pytest.mark.browser
 PAGES = {
     "Malo Standard": [
         *("snp/", "snp/nouvelle/", "annuaire/", "annuaire/?q=coqelico", "habitants/"),
-        *("habitants/nouveau/", "territoire/", "territoire/71306/", "snp/10/fil/"),
-        *("snp/10/annuler/", "snp/10/signes/", "snp/10/accord/"),
+        *("habitants/nouveau/", "territoire/", "territoire/71306/", "snp/DEMANDE/fil/"),
+        *("snp/DEMANDE/annuler/", "snp/DEMANDE/signes/", "snp/DEMANDE/accord/"),
         *("structures/", "structures/?q=ehpad", "structures/1/"),
-        *("snp/releve/", "snp/jour/", "snp/absences/", "snp/10/fusionner/"),
-        *("snp/10/pourquoi/", "snp/10/minutes/"),
+        *("snp/releve/", "snp/jour/", "snp/absences/", "snp/DEMANDE/fusionner/"),
+        *("snp/DEMANDE/pourquoi/", "snp/DEMANDE/minutes/"),
         *("snp/astreinte/", "snp/chiffres/", "creneaux/"),
     ],
     "Nour Coordination": [
-        *("snp/jour/", "snp/10/minutes/", "snp/10/pourquoi/", "snp/10/pourquoi/?q=coqelico"),
+        *(
+            "snp/jour/",
+            "snp/DEMANDE/minutes/",
+            "snp/DEMANDE/pourquoi/",
+            "snp/DEMANDE/pourquoi/?q=coqelico",
+        ),
         *("", "snp/suivi/", "snp/reglages/", "annuaire/ajouter/", "structures/1/"),
         *("structures/ajouter/", "structures/ajouter/?q=zzz", "contacts/1/"),
         *("snp/cercles/", "snp/cercles/1/", "snp/astreinte/", "snp/accords/", "snp/chiffres/"),
@@ -40,8 +45,19 @@ PAGES = {
 VIEWS = [(1440, 900, "light"), (320, 640, "dark")]
 
 
+@pytest.fixture
+def care_request(browser, serve, enter):
+    """The id of the first request of the board."""
+    page = browser.new_page()
+    enter(page, "Malo Standard")
+    page.goto(f"{serve}{HERE}snp/")
+    pk = page.locator("a.req").first.get_attribute("id").removeprefix("req-")
+    page.close()
+    return pk
+
+
 @pytest.mark.parametrize("who", PAGES)
-def test_pages_are_accessible_and_fit(browser, serve, enter, axe, who):
+def test_pages_are_accessible_and_fit(browser, serve, enter, axe, care_request, who):
     faults = []
     context = browser.new_context()
     page = context.new_page()
@@ -56,7 +72,7 @@ def test_pages_are_accessible_and_fit(browser, serve, enter, axe, who):
         ),
     )
     enter(page, who)
-    for path in PAGES[who]:
+    for path in (each.replace("DEMANDE", care_request) for each in PAGES[who]):
         for width, height, scheme in VIEWS:
             page.set_viewport_size({"width": width, "height": height})
             page.emulate_media(color_scheme=scheme)

@@ -28,7 +28,7 @@ def fill_request(page, serve, *, commune="Montceau-les-Mines", name=""):
         if more.count() and more.get_attribute("open") is None:
             more.locator("summary").click()
         page.get_by_label("Nom du patient").fill(name)
-        page.get_by_label("Accord oral de mise en relation").select_option("patient")
+        page.locator("input[name=agreement_from][value=patient]").check()
     page.get_by_role("button", name="Enregistrer et chercher").click()
     page.wait_for_load_state()
     another = page.get_by_role("button", name=re.compile("C'est une autre demande"))
