@@ -5,6 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from maillage.accounts.models import Notice
+from maillage.kernel.fields import opened
 from tests.browser.conftest import HERE, soon
 
 pytestmark = pytest.mark.browser
@@ -45,9 +47,13 @@ class Case:
         return self.server.rows(query, self.pk)
 
     def mails(self, to):
-        query = """SELECT key, body FROM accounts_notice WHERE recipient = ? AND key LIKE ?
-            ORDER BY id"""
-        return self.server.rows(query, to, f"request:{self.pk}:%")
+        query = "SELECT * FROM accounts_notice WHERE key LIKE ? ORDER BY id"
+        found = self.server.rows(query, f"request:{self.pk}:%")
+        for each in found:
+            for name in ("recipient", "body"):
+                sealed = Notice._meta.get_field(name).from_db_value(each[name], None, None)
+                each[name] = opened(sealed, pk=each["id"], cpts_id=each["cpts_id"])
+        return [each for each in found if each["recipient"] == to]
 
     def asked(self):
         """The keys of what was sent to professionals about it, as they are."""

@@ -155,12 +155,17 @@ def _tick(care_request: CareRequest) -> None:
         snp.watch(by=SYSTEM, care_request=care_request)
 
 
+SOON = dt.timedelta(minutes=10)
+
+
 def _propose(desk: Actor, care_request: CareRequest) -> None:
     """To whoever comes first and must be asked."""
     for candidate in matching_for(care_request).ranked:
         for slot in candidate.slots:
             if slot.mode == BookingMode.ON_AGREEMENT:
                 found = Slot.objects.select_related("place__commune").get(pk=slot.id)
+                if found.starts_at <= timezone.now() + SOON and not found.is_window:
+                    continue  # it would have begun before anybody answers
                 if candidate.agreement_id is not None:
                     giver = "parent" if care_request.age_band in MINORS else "patient"
                     snp.record_agreement(
