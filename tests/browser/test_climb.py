@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 
 from maillage.accounts.models import Notice
 from maillage.kernel.fields import opened
+from maillage.snp.models import CareRequestEvent
 from tests.browser.conftest import HERE, soon
 
 pytestmark = pytest.mark.browser
@@ -34,8 +35,16 @@ class Case:
         return self.row()["circle"]
 
     def events(self, kind):
-        query = "SELECT text FROM snp_carerequestevent WHERE care_request_id = ? AND kind = ?"
-        return [row["text"] for row in self.server.rows(f"{query} ORDER BY id", self.pk, kind)]
+        """The words of its history, of one kind."""
+        query = """SELECT id, cpts_id, text FROM snp_carerequestevent
+            WHERE care_request_id = ? AND kind = ? ORDER BY id"""
+        text = CareRequestEvent._meta.get_field("text")
+        return [
+            opened(
+                text.from_db_value(row["text"], None, None), pk=row["id"], cpts_id=row["cpts_id"]
+            )
+            for row in self.server.rows(query, self.pk, kind)
+        ]
 
     def proposals(self):
         query = "SELECT id, professional_id, state, booking_id FROM snp_proposal"
