@@ -14,7 +14,8 @@ from django.test import Client, TransactionTestCase
 from hypothesis import settings as hypothesis_settings
 
 from maillage.config.jinja import forget_mark
-from maillage.snp.queries import forget_maps
+from maillage.residents.queries import forget_communes
+from maillage.snp.queries import forget_board
 from maillage.territory.queries import forget_centres, forget_reach
 
 ROOT = Path(__file__).parents[1]
@@ -81,7 +82,8 @@ def _quick_settings(settings, tmp_path):
     forget_mark()
     forget_centres()
     forget_reach()
-    forget_maps()
+    forget_board()
+    forget_communes()
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 

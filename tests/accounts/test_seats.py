@@ -339,7 +339,7 @@ def test_the_list_of_roles_costs_the_same_for_many(client, cpts, django_assert_n
     for _ in range(20):
         make_seat(cpts, Role.READER)
     client.get(at("seats", cpts))
-    with django_assert_num_queries(7):  # session, user, seat, duty; count, page, cards
+    with django_assert_num_queries(6):  # session, user, seat, duty; count, page
         client.get(at("seats", cpts))
 
 

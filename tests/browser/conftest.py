@@ -16,6 +16,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from maillage.accounts.models import Notice
+from maillage.kernel.fields import opened
+
 HERE = "/c/centre-saone-et-loire/"
 START_SECONDS = 120
 
@@ -205,6 +208,15 @@ def come_in(server):
         expect(page).not_to_have_url(re.compile("/demo/"))
 
     return click
+
+
+def opened_mails(rows):
+    """Rows of `accounts_notice` (id, cpts_id and the others) as their recipient reads them."""
+    for each in rows:
+        for name in ("recipient", "body"):
+            sealed = Notice._meta.get_field(name).from_db_value(each[name], None, None)
+            each[name] = opened(sealed, pk=each["id"], cpts_id=each["cpts_id"])
+    return rows
 
 
 def soon(look, wanted, seconds=15):

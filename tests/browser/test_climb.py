@@ -5,10 +5,9 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from maillage.accounts.models import Notice
 from maillage.kernel.fields import opened
 from maillage.snp.models import CareRequestEvent
-from tests.browser.conftest import HERE, soon
+from tests.browser.conftest import HERE, opened_mails, soon
 
 pytestmark = pytest.mark.browser
 A_CIRCLE = 61  # seconds: circles last one minute in this scene
@@ -57,11 +56,7 @@ class Case:
 
     def mails(self, to):
         query = "SELECT * FROM accounts_notice WHERE key LIKE ? ORDER BY id"
-        found = self.server.rows(query, f"request:{self.pk}:%")
-        for each in found:
-            for name in ("recipient", "body"):
-                sealed = Notice._meta.get_field(name).from_db_value(each[name], None, None)
-                each[name] = opened(sealed, pk=each["id"], cpts_id=each["cpts_id"])
+        found = opened_mails(self.server.rows(query, f"request:{self.pk}:%"))
         return [each for each in found if each["recipient"] == to]
 
     def asked(self):

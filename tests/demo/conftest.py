@@ -5,12 +5,12 @@ from django.db import transaction
 
 from maillage.accounts.rules import SYSTEM
 from maillage.demo.actions import build_demo
-from maillage.snp.queries import forget_maps
+from maillage.snp.queries import forget_board
 
 
 @pytest.fixture(scope="module")
 def built(django_db_setup, django_db_blocker):
-    forget_maps()  # what the tests before have kept of their databases
+    forget_board()  # what the tests before have kept of their databases
     with django_db_blocker.unblock(), transaction.atomic():
         yield build_demo(by=SYSTEM)
         transaction.set_rollback(True)

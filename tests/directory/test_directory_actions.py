@@ -225,7 +225,7 @@ def test_in_and_out_of_the_directory_of_a_cpts(cpts, coordinator):
 def test_many_are_added_in_a_few_queries(cpts, django_assert_max_num_queries):
     make_commune()
     rows = [professional_row(number) for number in range(1, 201)]
-    with django_assert_max_num_queries(60):
+    with django_assert_max_num_queries(50):
         people = actions.record_professionals(by=SYSTEM, rows=rows)
         with scope(cpts=cpts):
             assert actions.add_many_to_cpts(by=SYSTEM, cpts=cpts, professionals=people) == 200

@@ -391,9 +391,7 @@ def test_pages_cost_a_fixed_number_of_queries(client, cpts, cluny, django_assert
     make_seat(cpts)
     sign_in(client, cpts, Role.DISPATCHER)
     client.get(at("search", cpts))
-    with django_assert_num_queries(
-        3 + 6
-    ):  # who; residents, journal read, locked, written, communes
+    with django_assert_num_queries(3 + 4):  # who; residents, journal read, locked, written
         answer = client.post(at("search", cpts), {"phone": "0639980001"})
     assert answer.text.count("<article") == 30
 

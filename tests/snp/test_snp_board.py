@@ -50,7 +50,7 @@ def test_the_board_of_a_large_cpts_takes_thirteen_queries_at_most(client, cpts, 
     queries.forget_maps()
     with CaptureQueriesContext(connection) as cold:
         client.get(board_url(cpts, named))
-    assert len(cold) <= 18  # once a minute the map and the centres; once for all the settings
+    assert len(cold) <= 13  # the map, once a minute, brings the centres
 
 
 @pytest.mark.parametrize("count", [1, 30])

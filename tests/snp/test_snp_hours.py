@@ -40,7 +40,7 @@ def add_hours(cpts, weekday, opens, closes, kind="desk"):
         opens_minute=opens * 60,
         closes_minute=closes * 60,
     )
-    queries.forget_maps()  # out of a test, hours are written with their settings
+    queries.forget_board()  # out of a test, hours are written with their settings
 
 
 def on_call(cpts, start=MONDAY, hours=48):

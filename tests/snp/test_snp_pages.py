@@ -279,7 +279,7 @@ def test_the_story_tells_each_minute_and_why_each_was_chosen(at_desk, cpts, desk
     moments = ["Demande reçue", "Proposée à", "Acceptée par", "patient informé", "Issue : honorée"]
     assert [told.index(each) for each in moments] == sorted(told.index(each) for each in moments)
     assert case.proposal.explanation.splitlines()[0].replace("\u00a0", " ") in told
-    assert len(seen) <= 12
+    assert len(seen) <= 10
     read = JournalLine.objects.filter(kind="read", action="snp.story").get()
     assert read.residents == [case.care_request.resident_id]
 
@@ -334,7 +334,7 @@ def test_while_an_answer_is_awaited_nobody_else_may_be_asked(at_desk, cpts, desk
     cpts_settings = queries.settings_of(cpts)
     cpts_settings.live_proposals_max = allowed
     cpts_settings.save()
-    queries.forget_maps()  # out of a test, settings never change
+    queries.forget_board()  # out of a test, settings never change
     _, asked = make_offer(cpts, 90)
     _, bookable = make_offer(cpts, 60, slot_mode="bookable")
     page = html_of(board_with(at_desk, cpts, case.care_request))

@@ -175,7 +175,6 @@ def invited_by(token: str) -> Seat | None:
     )
 
 
-def renamed_cards(users) -> dict[int, ProfessionalIdentity]:
-    """By account, the card whose new name at the provider waits for an administrator."""
-    rows = ProfessionalIdentity.objects.filter(user__in=users).exclude(new_subject="")
-    return {row.user_id: row for row in rows}
+def renamed_cards():
+    """The cards whose new name at the provider waits for an administrator."""
+    return ProfessionalIdentity.objects.exclude(new_subject="")

@@ -80,8 +80,9 @@ class JournalQuerySet(models.QuerySet["JournalLine"]):
 class JournalHead(models.Model):
     """The end of the journal's chain of one CPTS (0: the platform's own): last number, last HMAC.
 
-    Locked for the time of an append, so that two lines never take one number. It proves nothing:
-    what proves is the chain, and the heads kept outside the database (see `kernel.chain`).
+    Locked for the time of an append, so that two lines never take one number; a trigger moves it on
+    with each line. It proves nothing: what proves is the chain, and the heads kept outside the
+    database (see `kernel.chain`).
     """
 
     tenancy: ClassVar[str] = TECHNICAL

@@ -2,6 +2,8 @@
 
 import datetime as dt
 import re
+import time
+from functools import lru_cache
 
 from django.db.models import Max, Q
 from django.utils import timezone
@@ -23,6 +25,7 @@ from maillage.residents.rules import can_find_residents
 from maillage.territory.models import Commune, Cpts
 
 FOUND_MAX = 50
+SUGGESTED_SECONDS = 60
 READ_MAX = 500
 
 
@@ -80,9 +83,19 @@ def _may_be(resident: Resident, typed: set[str]) -> bool:
     return typed <= held or held <= typed
 
 
-def perimeter_communes(cpts: Cpts):
-    """Communes of the territory today, offered first when a commune is typed."""
-    return Commune.objects.in_cpts(cpts, timezone.localdate())
+def suggested_communes(cpts: Cpts) -> list[Commune]:
+    """Communes of the territory offered while a commune is typed, read at most a minute ago."""
+    return _communes_of_minute(cpts, int(time.monotonic() // SUGGESTED_SECONDS))
+
+
+@lru_cache(maxsize=64)
+def _communes_of_minute(cpts: Cpts, minute: int) -> list[Commune]:
+    return list(Commune.objects.in_cpts(cpts, timezone.localdate()))
+
+
+def forget_communes() -> None:
+    """For tests: another database may hold another territory."""
+    _communes_of_minute.cache_clear()
 
 
 def communes_named(cpts: Cpts, text: str) -> list[Commune]:
@@ -98,7 +111,7 @@ def communes_named(cpts: Cpts, text: str) -> list[Commune]:
     matching = Commune.objects.filter(name_key=fold(name))
     if departement:
         return list(matching.filter(departement=departement.upper()))
-    inside = perimeter_communes(cpts).filter(name_key=fold(name))
+    inside = Commune.objects.in_cpts(cpts, timezone.localdate()).filter(name_key=fold(name))
     return list(inside) or list(matching)
 
 

@@ -36,7 +36,7 @@ def search(request):
         "form": form,
         "found": found,
         "typed": {name: request.POST.get(name, "") for name in form.fields},
-        "communes": queries.perimeter_communes(request.cpts),
+        "communes": queries.suggested_communes(request.cpts),
     }
     status = 422 if form.is_bound and found is None else 200
     return render_page(request, "residents/search.html", context, status=status)
@@ -95,7 +95,7 @@ def _edit_page(request, form, *, resident=None, doubles=(), conflict=None):
         "resident": resident,
         "doubles": doubles,
         "conflict": conflict,
-        "communes": queries.perimeter_communes(request.cpts),
+        "communes": queries.suggested_communes(request.cpts),
     }
     return render_page(
         request, "residents/edit.html", context, status=422 if form.is_bound else 200

@@ -130,7 +130,7 @@ def psc_leave(request):
 @page(Permission.SEATS_MANAGE, of=Seat, methods=("POST",))
 def card_confirm(request, seat):
     """The new name of a card at the provider's is the same person: the administrator has checked."""
-    identity = queries.renamed_cards([seat.user_id]).get(seat.user_id)
+    identity = queries.renamed_cards().filter(user=seat.user_id).first()
     if identity is None:
         raise actions.NotInvited("Il n'y a rien à confirmer pour cette personne.")
     actions.confirm_subject(by=request.actor, identity=identity, seat=seat)

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
 from django.core.paginator import Paginator
+from django.db.models import Exists, OuterRef
 from django.http import Http404, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -52,7 +53,12 @@ def _moves(seat):
 
 
 def _show_seats(request, form, *, status=200):
-    everyone = Seat.objects.visible_to(request.actor).select_related("user")
+    renamed = queries.renamed_cards().filter(user=OuterRef("user"))
+    everyone = (
+        Seat.objects.visible_to(request.actor)
+        .select_related("user")
+        .annotate(card_is_renamed=Exists(renamed))
+    )
     show_left = "partis" in request.GET
     if not show_left:
         everyone = everyone.exclude(state=SeatState.LEFT)
@@ -62,7 +68,6 @@ def _show_seats(request, form, *, status=200):
         "form": form,
         "seats": page_of_seats,
         "rows": [(seat, TONES[seat.state], _moves(seat)) for seat in page_of_seats],
-        "renamed": queries.renamed_cards([seat.user_id for seat in page_of_seats]),
         "show_left": show_left,
         "query": "partis=1&" if show_left else "",
     }

@@ -37,10 +37,10 @@ class CareRequestQuerySet(models.QuerySet):
         if actor.may(Permission.SNP_DESK, actor.cpts_id) or actor.may(
             Permission.SNP_COUNTS, actor.cpts_id
         ):
-            return self.filter(cpts=actor.cpts_id)
+            return self.filter(cpts=actor.cpts_id).select_related("commune")
         if actor.may(Permission.PROPOSAL_ANSWER, actor.cpts_id):
             mine = Proposal.objects.visible_to(actor).values("care_request")
-            return self.filter(cpts=actor.cpts_id, pk__in=mine)
+            return self.filter(cpts=actor.cpts_id, pk__in=mine).select_related("commune")
         return self.none()
 
     def open(self):

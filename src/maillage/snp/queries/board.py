@@ -256,8 +256,13 @@ def _map_of_minute(cpts: Cpts, on: dt.date, minute: int) -> CommuneMap | None:
 
 
 def forget_maps() -> None:
-    """For tests: another database may hold another territory, and another board."""
+    """For tests: a minute went by."""
     _map_of_minute.cache_clear()
+
+
+def forget_board() -> None:
+    """For tests: another database may hold another territory, and another board."""
+    forget_maps()
     _seen.cache_clear()
     forget_queues()
     forget_shelves()
