@@ -29,6 +29,7 @@ class Command(BaseCommand):
     help = (
         "Fait passer le temps : délais, cercles, relances, issues à demander, horizon des créneaux."
     )
+    requires_system_checks = []  # a whole second at each start
 
     # When each was last done, by this process's own clock; 0: at the first turn.
     asked_at = rolled_at = beat_at = purged_at = 0.0
