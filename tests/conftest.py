@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.db import connection
 from django.test import Client, TransactionTestCase
 from hypothesis import settings as hypothesis_settings
 
+import walls
 from maillage.config.jinja import forget_mark
 from maillage.residents.queries import forget_communes
 from maillage.snp.queries import forget_board
@@ -27,6 +29,25 @@ SHARED = Path(os.environ.get("MAILLAGE_SHARED") or ROOT.parent / "shared")
 # How long an example takes says how busy the machine is, never whether the answer is right.
 hypothesis_settings.register_profile("maillage", deadline=None)
 hypothesis_settings.load_profile("maillage")
+
+
+walls.open_to_tests()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings):
+    """The database of the tests is made by the owner of its tables…"""
+    walls.serve_as(settings.OWNER_DATABASE)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_modify_db_settings, django_db_setup, django_db_blocker):
+    """…and then served by the role that owns nothing."""
+    with django_db_blocker.unblock():
+        walls.serve_as(walls.SERVING)
+    yield
+    with django_db_blocker.unblock():
+        walls.serve_as(settings.OWNER_DATABASE)
 
 
 def pytest_collection_modifyitems(items):
@@ -46,11 +67,14 @@ def _tables_emptied_between_tests():
     empty = TransactionTestCase._fixture_teardown
 
     def teardown(case):
-        with connection.schema_editor() as editor:
-            guard.release(None, editor)
-        empty(case)
-        with connection.schema_editor() as editor:
-            guard.guard(None, editor)
+        if settings.OWNER_DATABASE is not None:  # emptied by the owner, who lifts it (walls.py)
+            empty(case)
+        else:
+            with connection.schema_editor() as editor:
+                guard.release(None, editor)
+            empty(case)
+            with connection.schema_editor() as editor:
+                guard.guard(None, editor)
         write_national_rules()
 
     with pytest.MonkeyPatch.context() as patch:

@@ -11,6 +11,7 @@ from maillage.directory.enums import PlaceRow, Profession, ProfessionalRow, Spec
 from maillage.directory.models import CptsProfessional, ProfessionalAccount
 from maillage.kernel.identifiers import fold
 from maillage.kernel.models import Instance
+from maillage.kernel.tenancy import inside
 from maillage.territory.models import Commune, Cpts, CptsCommune
 
 LONG_AGO = dt.date(2020, 1, 1)
@@ -45,7 +46,10 @@ def make_user(email="", **about) -> User:
 
 
 def make_seat(cpts, role=Role.ADMINISTRATOR, user=None, state=SeatState.ACTIVE, **dates) -> Seat:
-    return Seat.objects.create(cpts=cpts, user=user or make_user(), role=role, state=state, **dates)
+    with inside(cpts):
+        return Seat.objects.create(
+            cpts=cpts, user=user or make_user(), role=role, state=state, **dates
+        )
 
 
 def actor_as(cpts, role, user=None) -> SeatActor:
@@ -92,9 +96,10 @@ def make_professional(cpts=None, **about):
     make_commune()
     professional = directory.record_professional(by=SYSTEM, row=professional_row(**about))
     if cpts is not None:
-        CptsProfessional._base_manager.create(
-            cpts=cpts, professional=professional, joined_on=LONG_AGO
-        )
+        with inside(cpts):
+            CptsProfessional.objects.create(
+                cpts=cpts, professional=professional, joined_on=LONG_AGO
+            )
     return professional
 
 

@@ -9,6 +9,7 @@ from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
 from django.utils import timezone
 
+import walls
 from maillage.accounts import actions, queries
 from maillage.accounts.enums import SEAT_TRANSITIONS, Channel, NoticeState, Role, SeatState
 from maillage.accounts.models import Notice, Seat, User
@@ -508,6 +509,7 @@ def together(*acts):
     def run(act):
         start.wait()
         try:
+            walls.BY_HAND.set(True)
             act()
         except DomainError as error:
             return error

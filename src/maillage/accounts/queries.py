@@ -1,13 +1,18 @@
 """From a signed-in person to the actor of a request."""
 
+import datetime as dt
 import re
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.core import signing
+from django.core.paginator import Page, Paginator
+from django.db.models import Max
 from django.utils import timezone
+from django_scopes import scopes_disabled
 
 from maillage.accounts.enums import INVITATION_DAYS, Channel, Role, SeatState
 from maillage.accounts.models import Notice, ProfessionalIdentity, Seat, User
@@ -21,16 +26,18 @@ from maillage.territory.models import Cpts
 DEMO_FIRST = (Role.DISPATCHER, Role.PROFESSIONAL, Role.SECRETARY, Role.COORDINATOR)
 DEMO_ORDER = tuple(dict.fromkeys((*DEMO_FIRST, *Role)))
 DEMO_ACCOUNTS_PER_ROLE = 3
+PER_PAGE = 50
 
 
-def seats_of(user: User):
+def seats_of(user: User) -> list[Seat]:
     """Active seats of a person today, all CPTSs."""
-    return (
-        Seat.objects.filter(user=user)
-        .active(timezone.localdate())
-        .select_related("cpts", "user")
-        .order_by("cpts__name", "pk")
-    )
+    with scopes_disabled():
+        return list(
+            Seat.objects.filter(user=user)
+            .active(timezone.localdate())
+            .select_related("cpts", "user")
+            .order_by("cpts__name", "pk")
+        )
 
 
 def actor_of(user) -> UserActor:
@@ -39,7 +46,13 @@ def actor_of(user) -> UserActor:
 
 def actor_in(user: User, *, slug: str, seat_id: int | None) -> SeatActor | None:
     """The person's seat in the CPTS of the URL: the chosen one, else the first, else None."""
-    seats = list(seats_of(user).filter(cpts__slug=slug).select_related(None).select_related("cpts"))
+    with scopes_disabled():  # the scope is opened by what is found here
+        seats = list(
+            Seat.objects.filter(user=user, cpts__slug=slug)
+            .active(timezone.localdate())
+            .select_related("cpts")
+            .order_by("pk")
+        )
     if not seats:
         return None
     seat = next((seat for seat in seats if seat.pk == seat_id), seats[0])
@@ -47,26 +60,28 @@ def actor_in(user: User, *, slug: str, seat_id: int | None) -> SeatActor | None:
     return SeatActor(seat)
 
 
-def own_seats(user: User):
+def own_seats(user: User) -> list[Seat]:
     """Every seat of a person that is not over, for their own account page."""
-    return (
-        Seat.objects.filter(user=user)
-        .exclude(state=SeatState.LEFT)
-        .select_related("cpts")
-        .order_by("cpts__name", "pk")
-    )
+    with scopes_disabled():
+        return list(
+            Seat.objects.filter(user=user)
+            .exclude(state=SeatState.LEFT)
+            .select_related("cpts")
+            .order_by("cpts__name", "pk")
+        )
 
 
-def demo_seats():
+def demo_seats() -> list[Seat]:
     """Seats one click opens in a demonstration; none on any other database."""
     if not instance.is_demo():
-        return Seat.objects.none()
-    return (
-        Seat.objects.filter(user__is_demo=True)
-        .active(timezone.localdate())
-        .select_related("cpts", "user")
-        .order_by("cpts__name", "pk")
-    )
+        return []
+    with scopes_disabled():
+        return list(
+            Seat.objects.filter(user__is_demo=True)
+            .active(timezone.localdate())
+            .select_related("cpts", "user")
+            .order_by("cpts__name", "pk")
+        )
 
 
 def demo_accounts() -> list[tuple[Cpts, list[Seat]]]:
@@ -84,16 +99,31 @@ def demo_accounts() -> list[tuple[Cpts, list[Seat]]]:
     ]
 
 
-def outbox_of(actor: Actor, *, is_demo: bool):
-    """Notices the outbox shows: those of the CPTS.
+def outbox_of(actor: Actor, *, is_demo: bool, number: str | None = None) -> Page:
+    """A page of the notices the outbox shows: those of the CPTS.
 
     In a demonstration, where nothing goes out, also those of no CPTS (a forgotten password): whoever
     was invited reads their link there. Never elsewhere: such a link opens an account.
     """
     notices = Notice.objects.visible_to(actor)
-    if is_demo and actor.may(Permission.OUTBOX_VIEW, actor.cpts_id):
-        notices |= Notice.objects.filter(cpts=None)
-    return notices
+    with scopes_disabled() if is_demo else nullcontext():
+        if is_demo and actor.may(Permission.OUTBOX_VIEW, actor.cpts_id):
+            notices |= Notice.objects.filter(cpts=None)
+        page = Paginator(notices, PER_PAGE).get_page(number)
+        page.object_list = list(page.object_list)
+    return page
+
+
+def has_due_notices(now: dt.datetime) -> bool:
+    """Is there anything to send, for any CPTS?"""
+    with scopes_disabled():
+        return Notice.objects.due(now).exists()
+
+
+def last_sent_at() -> dt.datetime | None:
+    """When a mail or an SMS last went out, for any CPTS."""
+    with scopes_disabled():
+        return Notice.objects.aggregate(at=Max("sent_at"))["at"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,12 +197,13 @@ def invited_by(token: str) -> Seat | None:
         pk, user_id = signing.loads(token, salt=INVITATION, max_age=INVITATION_DAYS * 86_400)
     except (signing.BadSignature, ValueError, TypeError):
         return None
-    return (
-        Seat.objects.filter(pk=pk, user=user_id, user__is_active=True)
-        .filter(state__in=[SeatState.INVITED, SeatState.ACCEPTED])
-        .select_related("cpts", "user")
-        .first()
-    )
+    with scopes_disabled():
+        return (
+            Seat.objects.filter(pk=pk, user=user_id, user__is_active=True)
+            .filter(state__in=[SeatState.INVITED, SeatState.ACCEPTED])
+            .select_related("cpts", "user")
+            .first()
+        )
 
 
 def renamed_cards():

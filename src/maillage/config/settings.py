@@ -52,7 +52,7 @@ def database(url: str) -> dict[str, object]:
             "(laissez-la vide pour SQLite sous VAR)."
         )
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "maillage.kernel.postgresql",
         "NAME": parts.path.lstrip("/"),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
@@ -65,6 +65,19 @@ def database(url: str) -> dict[str, object]:
 
 
 DATABASES = {"default": database(os.environ.get("MAILLAGE_DATABASE_URL", ""))}
+# The role that owns the tables: it migrates, copies and restores. The one above only serves.
+OWNER_DATABASE = (
+    database(os.environ["MAILLAGE_OWNER_DATABASE_URL"])
+    if os.environ.get("MAILLAGE_OWNER_DATABASE_URL") and os.environ.get("MAILLAGE_DATABASE_URL")
+    else None
+)
+APPLICATION_ROLE = DATABASES["default"]["USER"] if OWNER_DATABASE else ""
+# The key of the copies, apart from what it opens: never under VAR, never in the database.
+BACKUP_KEY_FILE = (
+    Path(os.environ["MAILLAGE_BACKUP_KEY_FILE"])
+    if os.environ.get("MAILLAGE_BACKUP_KEY_FILE")
+    else None
+)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [

@@ -10,6 +10,7 @@ from maillage.directory.models import (
     ProfessionalAccount,
 )
 from maillage.kernel.permissions import Actor, Permission
+from maillage.kernel.tenancy import inside
 from maillage.territory.models import Cpts
 from maillage.territory.rules import is_technical
 
@@ -68,7 +69,8 @@ def can_be_secretary(user: User, cpts_id: int | None) -> bool:
     seats = Seat.objects.filter(user=user, role=Role.SECRETARY).active(timezone.localdate())
     if cpts_id is not None:
         seats = seats.filter(cpts=cpts_id)
-    return seats.exists()
+    with inside(cpts_id):
+        return seats.exists()
 
 
 def can_end_delegation(actor: Actor, delegation: Delegation) -> bool:

@@ -8,12 +8,13 @@ from typing import Any
 
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
-from django.db.models import Max, Q, TextField
+from django.db.models import Q, TextField
 from django.db.models.functions import Cast
 from django.utils import timezone
 
 import maillage
-from maillage.accounts.models import Notice, Seat
+from maillage.accounts import queries as accounts
+from maillage.accounts.models import Seat
 from maillage.home.enums import LINES
 from maillage.kernel import instance
 from maillage.kernel.models import Beat, JournalLine
@@ -61,7 +62,7 @@ def health() -> tuple[dict[str, Any], int]:
         if state["pending_migrations"]:
             state["problems"].append("Des migrations attendent : lancez « maillage migrate ».")
             return state, 503
-        state["last_notice_sent"] = Notice.objects.aggregate(at=Max("sent_at"))["at"]
+        state["last_notice_sent"] = accounts.last_sent_at()
         state["last_clock_tick"] = (
             Beat.objects.filter(name="clock").values_list("at", flat=True).first()
         )

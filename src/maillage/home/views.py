@@ -44,7 +44,7 @@ def start(request):
     if not request.user.is_authenticated:
         demo = instance.current()
         return redirect("accounts:demo" if demo and demo.is_demo else "account_login")
-    seats = accounts.seats_of(request.user)[:2]
+    seats = accounts.seats_of(request.user)
     if len(seats) == 1:
         return redirect("home:cpts", cpts=seats[0].cpts.slug)
     return redirect("home:seats")
@@ -52,7 +52,7 @@ def start(request):
 
 @page(Access.SIGNED_IN)
 def seats(request):
-    held = list(accounts.seats_of(request.user))
+    held = accounts.seats_of(request.user)
     works_for = directory.structures_of_seats(held, timezone.localdate())
     return render_page(request, "home/seats.html", {"seats": held, "works_for": works_for})
 

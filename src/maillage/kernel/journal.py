@@ -18,6 +18,7 @@ from maillage.kernel import chain
 from maillage.kernel.errors import NotAllowed
 from maillage.kernel.models import JournalHead, JournalLine
 from maillage.kernel.permissions import Actor
+from maillage.kernel.tenancy import inside
 
 READ_AGAIN_AFTER = dt.timedelta(minutes=5)
 
@@ -47,7 +48,9 @@ def record_read(
         return
     cpts_id = getattr(cpts, "pk", cpts)
     recent = _recent(JournalLine.Kind.READ, page, by=by, cpts_id=cpts_id).filter(purpose=purpose)
-    if set(shown) <= {each for line in recent.values_list("residents", flat=True) for each in line}:
+    with inside(cpts_id):
+        lines = list(recent.values_list("residents", flat=True))
+    if set(shown) <= {each for line in lines for each in line}:
         return
     _append(
         kind=JournalLine.Kind.READ,
@@ -65,8 +68,9 @@ def record_refusal(page: str, *, by: Actor, cpts: Any, target: str) -> None:
     Asked again within five minutes, the same page and target count once.
     """
     cpts_id, target = getattr(cpts, "pk", cpts), target[:80]
-    if _recent(JournalLine.Kind.REFUSAL, page, by=by, cpts_id=cpts_id).filter(target=target):
-        return
+    with inside(cpts_id):
+        if _recent(JournalLine.Kind.REFUSAL, page, by=by, cpts_id=cpts_id).filter(target=target):
+            return
     _append(kind=JournalLine.Kind.REFUSAL, by=by, cpts_id=cpts_id, action=page, target=target)
 
 
@@ -82,6 +86,11 @@ def seal_expired(*, by: Actor, cpts: Any, before: dt.datetime) -> int:
         raise NotAllowed("Seule la purge scelle les lignes anciennes du journal.")
     cpts_id = getattr(cpts, "pk", cpts)
     _locked_head(cpts_id)  # nothing is appended meanwhile
+    with inside(cpts_id):
+        return _sealed(cpts_id, before, by=by)
+
+
+def _sealed(cpts_id: int | None, before: dt.datetime, *, by: Actor) -> int:
     lines = JournalLine.objects.filter(cpts_id=cpts_id).order_by("number")
     kept = lines.filter(at__gte=before).first()
     old = lines.filter(number__lt=kept.number) if kept is not None else lines
@@ -151,5 +160,5 @@ def _append(*, kind: str, by: Actor, cpts_id: int | None, action: str, **about: 
         "sealed_through": None,
     } | about
     values["data"] = json.loads(json.dumps(values["data"]))  # as it will be read back
-    # A trigger moves the head on.
-    JournalLine.objects.create(**values, hmac=chain.next_hmac(head.hmac, values))
+    with inside(cpts_id):  # a trigger moves the head on
+        JournalLine.objects.create(**values, hmac=chain.next_hmac(head.hmac, values))

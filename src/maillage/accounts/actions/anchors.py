@@ -8,6 +8,7 @@ from maillage.accounts.enums import Channel, Role
 from maillage.accounts.models import Seat
 from maillage.kernel.chain import Anchor
 from maillage.kernel.permissions import Actor
+from maillage.kernel.tenancy import inside
 from maillage.territory.models import Cpts
 
 BODY = """Bonjour,
@@ -32,7 +33,9 @@ def tell_head(*, by: Actor, cpts: Cpts, head: Anchor) -> int:
     officers = Seat.objects.active(timezone.localdate()).filter(
         cpts=cpts, role=Role.DATA_PROTECTION_OFFICER
     )
-    for seat in officers.select_related("user"):
+    with inside(cpts):
+        told = list(officers.select_related("user"))
+    for seat in told:
         queue_notice(
             by=by,
             cpts=cpts,
@@ -42,4 +45,4 @@ def tell_head(*, by: Actor, cpts: Cpts, head: Anchor) -> int:
             subject=f"Journal de {cpts} : ligne n° {head.number}",
             body=BODY.format(cpts=cpts, number=head.number, hmac=head.hmac, at=head.at),
         )
-    return len(officers)
+    return len(told)

@@ -9,11 +9,13 @@ from collections.abc import Iterable
 
 from django.db import connection, transaction
 from django.utils import timezone
+from django_scopes import scopes_disabled
 
 from maillage.accounts.enums import RETRY_MINUTES, Channel, NoticeState
 from maillage.accounts.models import Notice
 from maillage.kernel import instance
 from maillage.kernel.permissions import Actor
+from maillage.kernel.tenancy import inside
 from maillage.territory.models import Cpts
 
 LEASE = dt.timedelta(minutes=2)  # longer than the two timeouts of one try
@@ -36,17 +38,18 @@ def queue_notice(
 
     The act that asks for it writes the journal; `by` is who acted.
     """
-    notice, _ = Notice.objects.get_or_create(
-        key=key,
-        defaults={
-            "cpts": cpts,
-            "channel": channel,
-            "recipient": recipient,
-            "subject": subject,
-            "body": body,
-            "next_try_at": not_before or timezone.now(),
-        },
-    )
+    with inside(cpts):
+        notice, _ = Notice.objects.get_or_create(
+            key=key,
+            defaults={
+                "cpts": cpts,
+                "channel": channel,
+                "recipient": recipient,
+                "subject": subject,
+                "body": body,
+                "next_try_at": not_before or timezone.now(),
+            },
+        )
     return notice
 
 
@@ -60,25 +63,29 @@ def claim_notice(*, by: Actor, now: dt.datetime, lease: dt.timedelta = LEASE) ->
     declared = instance.current()
     if declared is None or declared.is_demo:
         return None
-    due = (
-        Notice.objects.due(now).exclude(cpts__closed_at__isnull=False).order_by("next_try_at", "pk")
-    )
-    if connection.features.has_select_for_update_skip_locked:
-        due = due.select_for_update(of=("self",), skip_locked=True)
-    notice = due.first()
-    if notice is not None:
-        notice.tries += 1
-        notice.next_try_at = now + lease
-        notice.save(update_fields=["tries", "next_try_at"])
+    with scopes_disabled():  # one sender for every CPTS
+        due = (
+            Notice.objects.due(now)
+            .exclude(cpts__closed_at__isnull=False)
+            .order_by("next_try_at", "pk")
+        )
+        if connection.features.has_select_for_update_skip_locked:
+            due = due.select_for_update(of=("self",), skip_locked=True)
+        notice = due.first()
+        if notice is not None:
+            notice.tries += 1
+            notice.next_try_at = now + lease
+            notice.save(update_fields=["tries", "next_try_at"])
     return notice
 
 
 @transaction.atomic
 def mark_notice_sent(*, by: Actor, notice: Notice, now: dt.datetime) -> None:
     """The gateway took it. A notice already marked by another sender stays as it is."""
-    Notice.objects.filter(pk=notice.pk, state=NoticeState.WAITING).update(
-        state=NoticeState.SENT, sent_at=now, last_error=""
-    )
+    with inside(notice.cpts_id):
+        Notice.objects.filter(pk=notice.pk, state=NoticeState.WAITING).update(
+            state=NoticeState.SENT, sent_at=now, last_error=""
+        )
 
 
 @transaction.atomic
@@ -89,9 +96,10 @@ def mark_notice_refused(*, by: Actor, notice: Notice, error: str, now: dt.dateti
         change["state"] = NoticeState.FAILED
     else:
         change["next_try_at"] = now + dt.timedelta(minutes=RETRY_MINUTES[notice.tries - 1])
-    Notice.objects.filter(pk=notice.pk, state=NoticeState.WAITING, tries=notice.tries).update(
-        **change
-    )
+    with inside(notice.cpts_id):
+        Notice.objects.filter(pk=notice.pk, state=NoticeState.WAITING, tries=notice.tries).update(
+            **change
+        )
 
 
 @transaction.atomic
@@ -109,4 +117,5 @@ def keep_notices(*, by: Actor, now: dt.datetime) -> int:
     """In a demonstration nothing goes out: what is due is kept, readable in the outbox."""
     if not instance.is_demo():
         return 0
-    return Notice.objects.due(now).update(state=NoticeState.KEPT, sent_at=now)
+    with scopes_disabled():
+        return Notice.objects.due(now).update(state=NoticeState.KEPT, sent_at=now)

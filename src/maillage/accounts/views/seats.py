@@ -6,8 +6,9 @@ from django.contrib.auth import login
 from django.core.paginator import Paginator
 from django.db.models import Exists, OuterRef
 from django.http import Http404, HttpResponseRedirect
-from django.shortcuts import get_object_or_404, redirect, resolve_url
+from django.shortcuts import redirect, resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
+from django_scopes import scope
 
 from maillage.accounts import actions, gateway, queries
 from maillage.accounts.enums import SEAT_TRANSITIONS, SeatState
@@ -111,8 +112,7 @@ def seat_move(request, seat):
 def outbox(request):
     """Mails and SMS of the CPTS: waiting, sent, kept in a demonstration, given up."""
     is_demo = instance.is_demo()
-    notices = queries.outbox_of(request.actor, is_demo=is_demo)
-    letters = Paginator(notices, PER_PAGE).get_page(request.GET.get("page"))
+    letters = queries.outbox_of(request.actor, is_demo=is_demo, number=request.GET.get("page"))
     context = {
         "notices": letters,
         "rows": [(each, queries.readable(each, is_demo=is_demo)) for each in letters],
@@ -123,7 +123,7 @@ def outbox(request):
 @page(Access.SIGNED_IN)
 def account(request):
     """One's own roles, invitations to answer, and keyboard shortcuts."""
-    own = list(queries.own_seats(request.user))
+    own = queries.own_seats(request.user)
     open_today = {seat.pk for seat in queries.seats_of(request.user)}
     context = {
         "invitations": [seat for seat in own if seat.state == SeatState.INVITED],
@@ -137,18 +137,28 @@ def account(request):
     return render_page(request, "accounts/account.html", context)
 
 
+def _among(seats, pk):
+    """The seat of that number, when it is one of these."""
+    for seat in seats:
+        if seat.pk == pk:
+            return seat
+    raise Http404
+
+
 @page(Access.SIGNED_IN, methods=("POST",))
 def seat_accept(request, pk):
-    seat = get_object_or_404(queries.own_seats(request.user), pk=pk)
-    actions.accept_seat(by=request.actor, seat=seat)
+    seat = _among(queries.own_seats(request.user), pk)
+    with scope(cpts=seat.cpts):
+        actions.accept_seat(by=request.actor, seat=seat)
     messages.success(request, "C'est noté : un administrateur va ouvrir vos droits.")
     return redirect("accounts:account")
 
 
 @page(Access.SIGNED_IN, methods=("POST",))
 def seat_decline(request, pk):
-    seat = get_object_or_404(queries.own_seats(request.user), pk=pk)
-    actions.decline_seat(by=request.actor, seat=seat)
+    seat = _among(queries.own_seats(request.user), pk)
+    with scope(cpts=seat.cpts):
+        actions.decline_seat(by=request.actor, seat=seat)
     messages.success(request, "L'invitation est refusée.")
     return redirect("accounts:account")
 
@@ -164,7 +174,7 @@ def _sit(request, seat):
 @page(Access.SIGNED_IN, methods=("POST",))
 def choose_seat(request):
     """Work from another of one's active seats."""
-    seat = get_object_or_404(queries.seats_of(request.user), pk=_number(request.POST.get("seat")))
+    seat = _among(queries.seats_of(request.user), _number(request.POST.get("seat")))
     return _sit(request, seat)
 
 
@@ -195,7 +205,7 @@ def demo(request):
 @page(Access.PUBLIC, methods=("POST",))
 def demo_enter(request):
     """In a demonstration only: sign in as a fictitious person, in the seat of the button."""
-    seat = get_object_or_404(queries.demo_seats(), pk=_number(request.POST.get("seat")))
+    seat = _among(queries.demo_seats(), _number(request.POST.get("seat")))
     login(request, seat.user, backend=settings.AUTHENTICATION_BACKENDS[0])
     gateway.remember_proof(request, seat.user, "demo")
     actions.list_session(by=request.actor, request=request)

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 from itertools import cycle
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 from django_scopes import scope
 
@@ -36,13 +36,6 @@ __all__ = ["build_demo", "fictitious_rpps"]
 
 SEED = 20260101
 Step = Callable[[str], None]
-
-
-def _count_rows() -> None:
-    """PostgreSQL plans by its counts, made minutes after a load: until then a page takes seconds."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("ANALYZE")
 
 
 @transaction.atomic
@@ -79,7 +72,6 @@ def build_demo(*, by: Actor, step: Step = lambda name: None) -> dict[str, int]:
         step("Demandes en cours")
         choices(main)
         tell_stories(main)
-    _count_rows()
     return {
         "cpts": Cpts.objects.count(),
         "professionals": Professional.objects.count(),

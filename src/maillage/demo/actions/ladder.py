@@ -30,8 +30,9 @@ def seat_of(cpts: Cpts, name: str) -> SeatActor:
 
 def directory_of(cpts: Cpts, profession: str, speciality: str = "") -> list[Professional]:
     """In the order they came in the directory."""
-    found = Professional.objects.in_cpts(cpts, timezone.localdate())
-    return list(found.filter(profession=profession, speciality=speciality).order_by("pk"))
+    with scope(cpts=cpts):
+        found = Professional.objects.in_cpts(cpts, timezone.localdate())
+        return list(found.filter(profession=profession, speciality=speciality).order_by("pk"))
 
 
 def agreements(main: Cpts) -> None:
@@ -74,11 +75,11 @@ def _agree(cpts: Cpts, other: Cpts, *, is_signed: bool) -> None:
     if is_signed:
         with scope(cpts=other):
             snp.sign_agreement(by=seat_of(other, "coordination"), agreement=agreement)
-        # Signed three weeks ago; only the demonstration moves the past.
-        moments = ("starts_at", "proposer_signed_at", "other_signed_at")
-        Agreement.objects.filter(pk=agreement.pk).update(
-            **{moment: F(moment) - SIGNED_AGO for moment in moments}
-        )
+            # Signed three weeks ago; only the demonstration moves the past.
+            moments = ("starts_at", "proposer_signed_at", "other_signed_at")
+            Agreement.objects.filter(pk=agreement.pk).update(
+                **{moment: F(moment) - SIGNED_AGO for moment in moments}
+            )
 
 
 def _help_neighbours(professional: Professional) -> None:

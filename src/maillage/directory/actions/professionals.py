@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
+from django_scopes import scopes_disabled
 
 from maillage.compute import spelling
 from maillage.directory.enums import (
@@ -169,8 +170,10 @@ def _replace_words(wanted: dict[int, set[str]]) -> None:
 
 def _bump_desks(professional_ids: Iterable[int]) -> None:
     """Every desk that may be showing them. A national record moves screens outside any scope."""
-    records = CptsProfessional._base_manager.filter(professional__in=list(professional_ids))
-    pulse.bump(*records.values_list("cpts", flat=True).distinct())
+    with scopes_disabled():
+        records = CptsProfessional.objects.filter(professional__in=list(professional_ids))
+        shown_by = list(records.values_list("cpts", flat=True).distinct())
+    pulse.bump(*shown_by)
 
 
 def _written(professional: Professional) -> tuple[object, ...]:

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
+from django_scopes import scope
 
 from maillage.accounts.actions import queue_notice
 from maillage.accounts.enums import Channel, Role
@@ -258,8 +259,10 @@ def tell_agreement(agreement: Agreement, action: str, *, to: Cpts) -> None:
     """The coordinators of the other side, else its administrators."""
     sender = agreement.partner_of(to.pk)
     path = reverse("snp:agreements", kwargs={"cpts": to.slug})
-    seats = active_seats(to, timezone.now()).select_related("user")
-    for seat in seats.filter(role=Role.COORDINATOR) or seats.filter(role=Role.ADMINISTRATOR):
+    with scope(cpts=to):  # the people of the other side are read there
+        seats = active_seats(to, timezone.now()).select_related("user")
+        told = list(seats.filter(role=Role.COORDINATOR) or seats.filter(role=Role.ADMINISTRATOR))
+    for seat in told:
         _mail(
             seat,
             by=SYSTEM,

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Case, Count, Exists, F, IntegerField, OuterRef, Subquery, Value, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django_scopes import scope
 
 from maillage.availability.enums import BookingState
 from maillage.availability.models import Absence, Booking, Slot
@@ -21,6 +22,7 @@ from maillage.snp.enums import GENERAL_CARE, AgeBand, Circle, ProposalState
 from maillage.snp.models import Agreement, CareRequest, DeskSettings, Proposal, RingMember
 from maillage.snp.queries.ladder import agreements_of, circles_open
 from maillage.territory.enums import zone_of
+from maillage.territory.models import Cpts
 
 LOAD_DAYS = 30
 ASKED = {
@@ -259,8 +261,8 @@ def _lent(
     )
     for agreement in agreements:
         partner = agreement.partner_of(care_request.cpts_id)
-        found = Professional.objects.in_cpts(partner.pk, timezone.localdate(now)).filter(
-            profession=care_request.profession, asking_preferences__for_neighbours=True
+        found = Professional.objects.filter(
+            profession=care_request.profession, pk__in=_lenders(partner, now)
         )
         people = [
             person
@@ -279,6 +281,15 @@ def _lent(
             people,
             [slot for slot in slots.values_list(*SLOT_COLUMNS) if _is_shared(slot[2], zone, spans)],
         )
+
+
+def _lenders(partner: Cpts, now: dt.datetime) -> list[int]:
+    """Those of the neighbour's directory who agreed to help next door: read there, under an agreement
+    in force, and nothing else of it."""
+    with scope(cpts=partner):
+        willing = Professional.objects.in_cpts(partner.pk, timezone.localdate(now))
+        willing = willing.filter(asking_preferences__for_neighbours=True)
+        return list(willing.values_list("pk", flat=True))
 
 
 def _shared_hours(agreement: Agreement) -> tuple[ZoneInfo, list[tuple[int, int, int]]]:
@@ -309,8 +320,6 @@ def slots_to_choose(care_request: CareRequest, now: dt.datetime):
         agreements = agreements_of(care_request.cpts_id, care_request.profession, now)
         for agreement in agreements.select_related("proposed_by_cpts", "other_cpts"):
             partner = agreement.partner_of(care_request.cpts_id)
-            willing = Professional.objects.in_cpts(partner.pk, timezone.localdate(now)).filter(
-                asking_preferences__for_neighbours=True
-            )
+            willing = _lenders(partner, now)
             slots |= Slot.objects.given_to(partner).filter(professional__in=willing)
     return slots

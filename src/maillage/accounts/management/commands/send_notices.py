@@ -10,8 +10,7 @@ from django.core.management.base import BaseCommand
 from django.db import DatabaseError, close_old_connections, connection
 from django.utils import timezone
 
-from maillage.accounts import actions, gateway
-from maillage.accounts.models import Notice
+from maillage.accounts import actions, gateway, queries
 from maillage.accounts.rules import SYSTEM
 from maillage.kernel import crypto, pulse
 
@@ -62,7 +61,7 @@ class Command(BaseCommand):
         """Everything due now, one notice at a time so that a crash doubles one at most."""
         self.beat()
         sent = refused = 0
-        if not Notice.objects.due(timezone.now()).exists():
+        if not queries.has_due_notices(timezone.now()):
             return sent, refused  # no write lock is taken while there is nothing to do
         actions.keep_notices(by=SYSTEM, now=timezone.now())
         while not self.stop.is_set():

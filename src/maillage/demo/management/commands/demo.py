@@ -6,7 +6,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from maillage.accounts.rules import SYSTEM
 from maillage.demo.actions import build_demo
-from maillage.kernel import instance
+from maillage.kernel import instance, row_security
 from maillage.kernel.errors import DomainError
 
 STEPS = 14
@@ -35,6 +35,7 @@ class Command(BaseCommand):
                 counts = build_demo(by=SYSTEM, step=step)
             except DomainError as error:
                 raise CommandError(str(error)) from None
+        row_security.count_rows()
         self.stdout.write(
             f"Démonstration chargée : {counts['cpts']} CPTS, "
             f"{counts['professionals']} professionnels fictifs, {counts['slots']} créneaux, "

@@ -11,14 +11,14 @@ from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand
-from django.utils import timezone
 from django_scopes import scopes_disabled
 
 import maillage
+from maillage.accounts import queries as accounts
 from maillage.accounts.enums import Role
-from maillage.accounts.models import Seat, User
+from maillage.accounts.models import User
 from maillage.home import queries
-from maillage.kernel import crypto, instance, sealing
+from maillage.kernel import crypto, instance, row_security, sealing
 from maillage.kernel.supervisor import Child, Supervisor, stop_with_parent
 
 LOCAL = {"127.0.0.1", "localhost", "::1"}
@@ -160,6 +160,11 @@ def refusals():
             "les données des habitants n'ont pas de clé de chiffrement : faites-en une avec "
             "« maillage keys new FICHIER », puis donnez MAILLAGE_KEY_FILE=FICHIER."
         )
+    problems += [
+        f"le rôle de MAILLAGE_DATABASE_URL {weakness} : servez avec un rôle sans droit sur les "
+        "tables, migrez avec celui de MAILLAGE_OWNER_DATABASE_URL (docs/guide/exploitation.md)."
+        for weakness in row_security.weaknesses()
+    ]
     if settings.DEBUG:
         problems.append("le mode DEBUG montre tout à tous : retirez MAILLAGE_DEBUG.")
     count = User.objects.filter(is_demo=True).count()
@@ -223,12 +228,7 @@ def static_digest():
 
 def demo_accounts():
     """One account per role, in the CPTS where the demonstration has most; then how many others."""
-    seats = list(
-        Seat.objects.active(timezone.localdate())
-        .filter(user__is_demo=True)
-        .select_related("user", "cpts")
-        .order_by("pk")
-    )
+    seats = sorted(accounts.demo_seats(), key=lambda seat: seat.pk)
     per_cpts = {}
     for seat in seats:
         per_cpts.setdefault(seat.cpts, []).append(seat)

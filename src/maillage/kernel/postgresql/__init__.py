@@ -1,0 +1,1 @@
+"""Django's PostgreSQL backend, that tells the database in whose rows each statement stands."""
