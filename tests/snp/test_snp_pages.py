@@ -279,7 +279,7 @@ def test_the_story_tells_each_minute_and_why_each_was_chosen(at_desk, cpts, desk
     moments = ["Demande reçue", "Proposée à", "Acceptée par", "patient informé", "Issue : honorée"]
     assert [told.index(each) for each in moments] == sorted(told.index(each) for each in moments)
     assert case.proposal.explanation.splitlines()[0].replace("\u00a0", " ") in told
-    assert len(seen) <= 10
+    assert len(seen) <= 12
     read = JournalLine.objects.filter(kind="read", action="snp.story").get()
     assert read.residents == [case.care_request.resident_id]
 

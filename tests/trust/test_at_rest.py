@@ -358,12 +358,14 @@ with scope(cpts=cpts):
     if not os.environ.get("FAULT"):
         notice.refresh_from_db()
         assert (notice.subject, notice.last_error) == ("Canarisujet", "Canarierreur")
-if connection.vendor == "postgresql":
-    with connection.cursor() as cursor:
-        cursor.execute("CHECKPOINT")
 os._exit(0)  # the log of writes stays as it is
 """
 PATHS = os.pathsep.join(str(Path(__file__).parents[2] / each) for each in ("src", "tests"))
+
+
+def superuser():
+    """A connection that sees where the files of the server are."""
+    return psycopg.connect(os.environ["MAILLAGE_SUPERUSER_DATABASE_URL"], autocommit=True)
 
 
 @pytest.fixture
@@ -371,17 +373,21 @@ def own_base(tmp_path):
     """Variables of a base of its own, on this run's engine, and where its files are."""
     folder = tmp_path / "var"
     (folder / "tmp").mkdir(parents=True)
-    url, files = "", folder
+    url, owner, files = "", "", folder
     if connection.vendor == "postgresql":
         name = f"at_rest_{os.getpid()}_{time.time_ns()}"
-        with psycopg.connect(os.environ["MAILLAGE_DATABASE_URL"], autocommit=True) as server:
-            server.execute(f"CREATE DATABASE {name}")
+        with superuser() as server:
+            server.execute(f"CREATE DATABASE {name} OWNER maillage_owner")
             files = Path(server.execute("SHOW data_directory").fetchone()[0])
-        url = f"{os.environ['MAILLAGE_DATABASE_URL'].rpartition('/')[0]}/{name}"
+        url, owner = (
+            f"{os.environ[each].rpartition('/')[0]}/{name}"
+            for each in ("MAILLAGE_DATABASE_URL", "MAILLAGE_OWNER_DATABASE_URL")
+        )
     variables = {
         "VAR": str(folder),
         "TMPDIR": str(folder / "tmp"),
         "MAILLAGE_DATABASE_URL": url,
+        "MAILLAGE_OWNER_DATABASE_URL": owner,
         "PYTHONPATH": PATHS,
     }
     return variables, files
@@ -395,9 +401,13 @@ def test_nothing_in_clear_on_the_disk(own_base, tmp_path, fault):
     with (tmp_path / "var/log").open("w") as log:
         child(STORY, out=log, FAULT=fault, **variables)
     if variables["MAILLAGE_DATABASE_URL"]:
+        with superuser() as server:
+            server.execute("CHECKPOINT")
         dump = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_dump"))), "pg_dump")
+        base = variables["MAILLAGE_OWNER_DATABASE_URL"].rpartition("/")[2]
+        whole = os.environ["MAILLAGE_SUPERUSER_DATABASE_URL"].rpartition("/")[0]
         with (tmp_path / "var/dump").open("w") as out:
-            subprocess.run([dump, variables["MAILLAGE_DATABASE_URL"]], stdout=out, check=True)
+            subprocess.run([dump, f"{whole}/{base}"], stdout=out, check=True)
     seen = {*clear_in(files, *WORDS), *clear_in(tmp_path / "var", *WORDS)}
     if fault:
         assert {"Canarinom", "Canarinote", "Canariarm", "Canaricorps", "Canarierreur"} <= seen

@@ -17,6 +17,7 @@ from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 from django_scopes import scope, scopes_disabled
 
+import walls
 from factories import MONDAY, give, make_desk, make_doctor, make_slot
 from maillage.accounts.enums import Role, SeatState
 from maillage.accounts.models import Notice, User
@@ -384,11 +385,14 @@ def far_away():
                 cursor.execute("DELETE FROM sqlite_sequence WHERE name = %s", ours[1:])
                 cursor.execute("INSERT INTO sqlite_sequence (seq, name) VALUES (%s, %s)", ours)
             return
-        found = connection.introspection
+        found, moved = connection.introspection, []
         for number, table in enumerate(sorted(tables)):
             for each in found.get_sequences(cursor, table):
                 name = connection.ops.quote_name(each.get("name") or f"{table}_id_seq")
-                cursor.execute(f"ALTER SEQUENCE {name} RESTART WITH {FAR + 1000 * number}")
+                moved.append(f"SELECT setval('{name}', {FAR + 1000 * number}, false)")
+    with walls.owner_connection() as owner:
+        for statement in moved:
+            owner.execute(statement)
 
 
 def texts_of(side: str) -> re.Pattern:

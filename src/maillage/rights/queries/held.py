@@ -8,6 +8,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django_scopes import scopes_disabled
 
 from maillage.accounts.models import Notice, Seat, User
 from maillage.availability.models import Booking
@@ -70,6 +71,12 @@ def held_on(resident: Resident) -> list[Held]:
 def held_on_user(user: User) -> list[Held]:
     """What the platform holds on somebody who signs in: the account, its roles, its means to sign
     in, and the professional's own record with what they chose."""
+    with scopes_disabled():  # one person's own, in every CPTS where they sit
+        found = _rows_of_user(user)
+        return [_told(model, pks) for model, pks in found.items() if pks]
+
+
+def _rows_of_user(user: User) -> dict[Table, set[Any]]:
     found: dict[Table, set[Any]] = {User: {user.pk}}
     for model, said in declared(RetentionClass.SEAT, RetentionClass.TOKEN):
         theirs = {said.part_of, *said.holds, "user"}
@@ -84,7 +91,7 @@ def held_on_user(user: User) -> list[Held]:
         if "professional" in names and "cpts" not in names:
             own = model._base_manager.filter(professional__in=found[Professional])
             found[model] = set(own.values_list("pk", flat=True))
-    return [_told(model, pks) for model, pks in found.items() if pks]
+    return found
 
 
 def _told(model: Table, pks: set[Any]) -> Held:
