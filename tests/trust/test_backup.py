@@ -14,7 +14,16 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from maillage.kernel.sealed_stream import HEADER, PIECE, TAG, NotReadable, Sealer, key_of, opened
+from maillage.kernel.sealed_stream import (
+    HEADER,
+    PIECE,
+    TAG,
+    KeyMissing,
+    NotReadable,
+    Sealer,
+    key_of,
+    opened,
+)
 from trusted import evidence, size
 
 KEY = bytes(range(32))
@@ -193,6 +202,14 @@ def test_what_is_restored_is_what_was_and_signs_in(copy, empty):
     evidence("G19", "copie sous écriture restaurée : tables comparées", done.stdout.split()[2])
 
 
+def test_a_base_restored_under_other_keys_says_so(copy, empty):
+    """The keys of the platform are not in a copy: without them its journal proves nothing."""
+    empty.environment["MAILLAGE_KEYS"] = f"other:{base64.b64encode(bytes(32)).decode()}"
+    done = empty.run("restore", copy)
+    assert done.returncode and "journal ne se vérifie pas" in done.stderr, done.stderr
+    assert "MAILLAGE_KEY_FILE" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_the_copy_says_nothing_and_holds_no_key(copy, key):
     held = copy.read_bytes()
     for word in (b"ada@exemple", b"Fictive", b"django", b"PGDMP", b"SQLite", KEY):
@@ -299,6 +316,10 @@ def test_a_key_file_says_what_is_wrong(tmp_path):
         path = tmp_path / "key"
         path.write_bytes(content)
         with pytest.raises(Exception, match="clé des sauvegardes"):
-            key_of(path)
+            key_of(path, apart_from=tmp_path / "var")
     with pytest.raises(Exception, match="MAILLAGE_BACKUP_KEY_FILE"):
-        key_of(None)
+        key_of(None, apart_from=tmp_path / "var")
+    path.write_bytes(base64.b64encode(KEY))
+    assert key_of(path, apart_from=tmp_path / "var") == KEY
+    with pytest.raises(KeyMissing, match="à côté de la base"):
+        key_of(path, apart_from=tmp_path)

@@ -7,6 +7,7 @@ have typed is a word of its own, which begins like its side: one search finds an
 """
 
 import datetime as dt
+import itertools
 import re
 from contextlib import contextmanager
 
@@ -39,6 +40,7 @@ from people import link, make_cpts, make_seat, make_user
 
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 NOBODYS_ID = 987_654_321
+_worlds = itertools.count()
 FAR = 700_000  # ids next door begin here: none is the id of one of ours
 SIDES = {"own": "Zpropre", "other": "Zautre", "foreign": "Zvoisin"}
 PHONES = {"own": "06399896", "other": "06399897", "foreign": "06399898"}
@@ -376,12 +378,14 @@ class Objects:
 
 
 def far_away():
-    """From now on every table gives ids far from those given before."""
+    """From now on every table gives ids far from those given before, by any world of this process:
+    a sequence of PostgreSQL does not go back with a transaction."""
+    base = FAR + 1_000_000 * next(_worlds)
     tables = connection.introspection.django_table_names(only_existing=True)
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             for number, table in enumerate(sorted(tables)):
-                ours = [FAR + 1000 * number, table]
+                ours = [base + 1000 * number, table]
                 cursor.execute("DELETE FROM sqlite_sequence WHERE name = %s", ours[1:])
                 cursor.execute("INSERT INTO sqlite_sequence (seq, name) VALUES (%s, %s)", ours)
             return
@@ -389,7 +393,7 @@ def far_away():
         for number, table in enumerate(sorted(tables)):
             for each in found.get_sequences(cursor, table):
                 name = connection.ops.quote_name(each.get("name") or f"{table}_id_seq")
-                moved.append(f"SELECT setval('{name}', {FAR + 1000 * number}, false)")
+                moved.append(f"SELECT setval('{name}', {base + 1000 * number}, false)")
     with walls.owner_connection() as owner:
         for statement in moved:
             owner.execute(statement)

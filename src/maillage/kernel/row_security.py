@@ -109,7 +109,7 @@ def secure() -> int:
 ROLE = """
 SELECT rolsuper, rolbypassrls, EXISTS (
   SELECT FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
-  AND pg_has_role(current_user, relowner, 'USAGE')
+  AND pg_has_role(current_user, relowner, 'MEMBER')
 ) FROM pg_roles WHERE rolname = current_user
 """
 GUARDED = """

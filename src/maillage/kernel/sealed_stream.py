@@ -32,12 +32,20 @@ class NotReadable(DomainError):
     pass
 
 
-def key_of(path: Path | None) -> bytes:
-    """The key of a key file: 32 bytes in base64. Raises KeyMissing, which says how to make one."""
+def key_of(path: Path | None, *, apart_from: Path) -> bytes:
+    """The key of a key file: 32 bytes in base64, kept elsewhere than in a folder (of what it seals).
+
+    Raises KeyMissing, which says how to make one.
+    """
     made = "pour en faire une : openssl rand -base64 32 > FICHIER"
     if path is None:
         raise KeyMissing(
             f"Donnez dans MAILLAGE_BACKUP_KEY_FILE le fichier de la clé des sauvegardes ({made})."
+        )
+    if path.resolve().is_relative_to(apart_from.resolve()):
+        raise KeyMissing(
+            f"La clé des sauvegardes {path} est à côté de la base : qui prendrait l'une aurait "
+            "l'autre. Gardez-la hors de ce dossier."
         )
     try:
         key = base64.b64decode(path.read_text("ascii").strip(), validate=True)

@@ -19,7 +19,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, file: Path, **options: Any) -> None:
         try:
-            made = back_up(file, key_of(settings.BACKUP_KEY_FILE))
+            made = back_up(file, key_of(settings.BACKUP_KEY_FILE, apart_from=settings.VAR))
         except DomainError as error:
             raise CommandError(str(error)) from error
         size = file.stat().st_size / 1e6
