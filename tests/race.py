@@ -25,6 +25,7 @@ from maillage.availability import actions
 from maillage.availability.actions import SlotFull
 from maillage.availability.enums import LIVE
 from maillage.availability.models import Booking, Slot
+from maillage.kernel import row_security
 from maillage.kernel.models import JournalHead
 from maillage.territory.models import Cpts
 from people import make_cpts
@@ -101,13 +102,13 @@ def _run(cpts, ids, lock, step_by_step, together, results):
 def without_constraint():
     """The database without its last guard; put back afterwards, once the doubles are gone."""
     (unique,) = [each for each in Booking._meta.constraints if each.name == UNIQUE]
-    with connection.schema_editor() as editor:
+    with row_security.as_owner(), connection.schema_editor() as editor:
         editor.remove_constraint(Booking, unique)
     try:
         yield
     finally:
         Booking.objects.all().delete()
-        with connection.schema_editor() as editor:
+        with row_security.as_owner(), connection.schema_editor() as editor:
             editor.add_constraint(Booking, unique)
 
 

@@ -47,6 +47,11 @@ def open_to_tests() -> None:
     BY_HAND.set(True)
 
 
+def lower(monkeypatch) -> None:
+    """From now on PostgreSQL holds nothing by itself: a seeded fault of the code is then seen."""
+    monkeypatch.setattr(tenancy, "current", lambda: tenancy.EVERY)
+
+
 @contextmanager
 def owner_connection(**options):
     """A connection of its own, as the owner of the tables, to the database of the tests."""
