@@ -68,21 +68,24 @@ def wait_for(condition, seconds):
 
 
 def health(port):
+    asked = urllib.request.Request(
+        f"http://127.0.0.1:{port}/sante", headers={"X-Forwarded-Proto": "https"}
+    )
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/sante", timeout=2) as answer:
+        with urllib.request.urlopen(asked, timeout=2) as answer:
             return json.load(answer)
     except (OSError, urllib.error.HTTPError):
         return None
 
 
 @contextlib.contextmanager
-def served(folder, port, *options):
+def served(folder, port, *options, **variables):
     """A running server, its family, and the lines it printed; nobody is left behind."""
     log = folder / f"log-{port}"
     with log.open("w") as output:
         server = subprocess.Popen(
             [*SERVE, "--port", str(port), *options],
-            env=environment(folder),
+            env=environment(folder, **variables),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -192,3 +195,24 @@ def test_a_real_database_refuses_demonstration_accounts(tmp_path, port):
     said = refused(tmp_path, port, MAILLAGE_SECRET_KEY=KEY)
     assert "1 compte(s) de démonstration" in said
     assert "MAILLAGE_SECRET_KEY" not in said
+    assert "MAILLAGE_SITE_URL" in said  # no https
+
+
+def test_a_real_database_starts_and_says_that_it_has_no_copy(tmp_path, port):
+    keys = tmp_path / "keys"
+    subprocess.run(
+        [sys.executable, "-m", "maillage", "keys", "new", str(keys)],
+        env=environment(tmp_path),
+        check=True,
+        timeout=60,
+    )
+    real = {
+        "MAILLAGE_SECRET_KEY": KEY,
+        "MAILLAGE_KEY_FILE": str(keys),
+        "MAILLAGE_SITE_URL": "https://maillage.example",
+    }
+    with served(tmp_path, port, **real) as (_server, pids, log):
+        assert len(pids) >= 6
+        text = log.read_text()
+        assert "est prêt" in text and "maillage backup" in text
+        assert "Démonstration" not in text and "Un clic" not in text

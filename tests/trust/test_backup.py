@@ -210,6 +210,16 @@ def test_a_base_restored_under_other_keys_says_so(copy, empty):
     assert "MAILLAGE_KEY_FILE" in done.stderr and "Traceback" not in done.stderr
 
 
+def test_a_copy_leaves_the_date_of_the_last_one(lived, copy):
+    """`maillage serve` warns when there is none, or when it is old."""
+    told = lived[0].shell(
+        "from django.utils import timezone\n"
+        "from maillage.home import rules\n"
+        "print('warnings', rules.warnings(timezone.now()))"
+    )
+    assert told == "warnings []\n"
+
+
 def test_the_copy_says_nothing_and_holds_no_key(copy, key):
     held = copy.read_bytes()
     for word in (b"ada@exemple", b"Fictive", b"django", b"PGDMP", b"SQLite", KEY):

@@ -8,13 +8,16 @@ import sqlite3
 import subprocess
 import sys
 import time
+from io import StringIO
 from pathlib import Path
 from statistics import median
 
 import pytest
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
 from django.conf import settings as current
+from django.core.management import call_command
 from django.db import connection
+from django.utils import timezone
 
 from maillage.accounts import actions
 from maillage.accounts.enums import TRIES, Tried
@@ -182,3 +185,16 @@ def test_a_window_ends_and_old_counts_go():
     actions.count_try(by=SYSTEM, kind=Tried.CODE, of="1", now=later)
     assert Throttle.objects.get().tries == 1
     assert actions.purge_tries(by=SYSTEM, now=later + dt.timedelta(days=2)) == 1
+
+
+def test_the_hourly_purge_takes_old_counts_away():
+    now = timezone.now()
+    for hours in (1, 25, 49):
+        actions.count_try(
+            by=SYSTEM, kind=Tried.CODE, of=str(hours), now=now - dt.timedelta(hours=hours)
+        )
+    call_command("purge", stdout=StringIO())
+    call_command("purge", "--apply", "--cpts", "vallee", stdout=StringIO())
+    assert Throttle.objects.count() == 3  # counted only, or one CPTS: nothing of the others
+    call_command("clock", stdout=StringIO())
+    assert Throttle.objects.get().since == now - dt.timedelta(hours=1)

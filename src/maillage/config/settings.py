@@ -78,6 +78,8 @@ BACKUP_KEY_FILE = (
     if os.environ.get("MAILLAGE_BACKUP_KEY_FILE")
     else None
 )
+# `serve` says when the last copy is older.
+BACKUP_HOURS = int(os.environ.get("MAILLAGE_BACKUP_HOURS", "24"))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [

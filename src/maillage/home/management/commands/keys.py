@@ -29,11 +29,11 @@ class Command(BaseCommand):
     def handle(self, *, act, file, **options):
         try:
             with scopes_disabled():
-                getattr(self, act)(file)
+                getattr(self, f"{act}_keys")(file)  # `check` is Django's own
         except (crypto.CannotOpen, crypto.BadKeys) as error:
             raise CommandError(str(error)) from error
 
-    def new(self, file):
+    def new_keys(self, file):
         path = Path(file or settings.KEY_FILE or settings.VAR / "keys")
         held = path.read_text("utf-8") if path.exists() else ""
         names = list(crypto.parse_keys(held).secrets) if held.strip() else []
@@ -46,7 +46,7 @@ class Command(BaseCommand):
         if names:
             self.stdout.write("Puis : maillage keys rotate. Les anciennes clés restent jusque-là.")
 
-    def rotate(self, file):
+    def rotate_keys(self, file):
         # Servers look at the file once a second: after this pause none writes under the old key.
         time.sleep(2 * crypto.LOOK_AGAIN_SECONDS if settings.KEY_FILE else 0)
         began = time.monotonic()
@@ -56,7 +56,7 @@ class Command(BaseCommand):
         rate = f", {count / took:.0f} par seconde" if count else ""
         self.stdout.write(f"Tout est sous la clé {crypto.current_key()} : {count} lignes{rate}.")
 
-    def check(self, file):
+    def check_keys(self, file):
         found = sealing.check()
         for line in sealing.tally(found):
             self.stdout.write(line)

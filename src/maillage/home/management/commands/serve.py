@@ -11,14 +11,15 @@ from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import CommandError, call_command
 from django.core.management.base import BaseCommand
+from django.utils import timezone
 from django_scopes import scopes_disabled
 
 import maillage
 from maillage.accounts import queries as accounts
 from maillage.accounts.enums import Role
 from maillage.accounts.models import User
-from maillage.home import queries
-from maillage.kernel import crypto, instance, row_security, sealing
+from maillage.home import queries, rules
+from maillage.kernel import crypto, instance, sealing
 from maillage.kernel.supervisor import Child, Supervisor, stop_with_parent
 
 LOCAL = {"127.0.0.1", "localhost", "::1"}
@@ -94,11 +95,13 @@ class Command(BaseCommand):
             if not instance.is_demo():
                 self.load_demo(environment)
             return environment
-        problems = refusals()
+        problems = rules.refusals()
         if problems:
             raise CommandError(
                 "\n".join(["maillage ne démarre pas :", *(f"- {p}" for p in problems)])
             )
+        for each in rules.warnings(timezone.now()):
+            self.say(f"Attention : {each}")
         instance.declare(is_demo=False)
         return environment
 
@@ -145,35 +148,6 @@ def address(host, port):
 def is_blank():
     """Nobody said what this database is, nobody real is in it (a demo load cut short restarts)."""
     return instance.current() is None and not User.objects.filter(is_demo=False).exists()
-
-
-def refusals():
-    """Why these settings and this database are not fit for real people, and what to do."""
-    problems = []
-    if settings.SECRET_KEY == settings.DEFAULT_KEY:
-        problems.append(
-            "la clé secrète est celle de la démonstration : donnez dans MAILLAGE_SECRET_KEY "
-            "un texte au hasard d'au moins 50 caractères, et gardez-le."
-        )
-    if not (settings.KEY_FILE or settings.KEYS):
-        problems.append(
-            "les données des habitants n'ont pas de clé de chiffrement : faites-en une avec "
-            "« maillage keys new FICHIER », puis donnez MAILLAGE_KEY_FILE=FICHIER."
-        )
-    problems += [
-        f"le rôle de MAILLAGE_DATABASE_URL {weakness} : servez avec un rôle sans droit sur les "
-        "tables, migrez avec celui de MAILLAGE_OWNER_DATABASE_URL (docs/guide/exploitation.md)."
-        for weakness in row_security.weaknesses()
-    ]
-    if settings.DEBUG:
-        problems.append("le mode DEBUG montre tout à tous : retirez MAILLAGE_DEBUG.")
-    count = User.objects.filter(is_demo=True).count()
-    if count:
-        problems.append(
-            f"la base contient {count} compte(s) de démonstration : supprimez-les, "
-            "ou choisissez une base neuve avec VAR= ou MAILLAGE_DATABASE_URL."
-        )
-    return problems
 
 
 def check_port_is_free(host, port):

@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 from django_scopes import scope, scopes_disabled
 
+from maillage.accounts import actions as accounts
 from maillage.accounts.rules import SYSTEM
 from maillage.kernel.retention import RetentionClass
 from maillage.rights import actions, queries
@@ -31,6 +32,8 @@ class Command(BaseCommand):
         if not cpts:  # tables of no CPTS: what refers to their rows may be anybody's
             with scopes_disabled():
                 total += self.one(None, apply, batch, batches)
+        if apply and not cpts:
+            accounts.purge_tries(by=SYSTEM, now=timezone.now())
         self.tell(total, apply)
 
     def one(self, cpts, apply, batch, batches):
