@@ -361,10 +361,11 @@ def measure(folder: str) -> dict[str, Any]:
     django = import_module("django")
     django.setup()
     import_module("django.core.management").call_command("migrate", verbosity=0)
-    given = fill()
     database = import_module("django.db").connection
-    with database.cursor() as cursor:
-        cursor.execute("ANALYZE")  # as the engine does by itself on a database that has lived
+    with import_module("bench.database").filling():
+        given = fill()
+        with database.cursor() as cursor:
+            cursor.execute("ANALYZE")  # as the engine does by itself on a database that has lived
     database.close()
     with served(folder) as port:
         load = Load(port, given)

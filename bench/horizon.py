@@ -22,6 +22,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from bench import Report
+from bench.database import filling
 
 NAME = "horizon"
 PEOPLE = int(os.environ.get("HORIZON_PEOPLE", "1500"))
@@ -102,11 +103,12 @@ def one_engine() -> dict[str, Any]:
     refresh = import_module("maillage.availability.actions.slots").refresh_slots
     system = import_module("maillage.accounts.rules").SYSTEM
     call_command("migrate", verbosity=0)
-    people = fill()
     is_postgres = connection.vendor == "postgresql"
-    if is_postgres:
-        with connection.cursor() as cursor:
-            cursor.execute("ANALYZE")
+    with filling():
+        people = fill()
+        if is_postgres:
+            with connection.cursor() as cursor:
+                cursor.execute("ANALYZE")
 
     def one(each: Any) -> dict[str, int]:
         with transaction.atomic():
@@ -115,7 +117,7 @@ def one_engine() -> dict[str, Any]:
     first, counts = seconds(lambda: actions.roll_horizon(by=system))
     assert counts["created"] == PEOPLE * SLOTS_A_DAY * DAYS, counts
     if is_postgres:
-        with connection.cursor() as cursor:
+        with filling(), connection.cursor() as cursor:
             cursor.execute("ANALYZE")
     before = row_versions() if is_postgres else set()
     again, same = seconds(lambda: actions.roll_horizon(by=system))

@@ -29,6 +29,7 @@ from django.utils import timezone
 from django_scopes import scope
 
 from bench import Report
+from bench.database import filling
 
 NAME = "slots"
 PEOPLE = int(os.environ.get("SLOTS_PEOPLE", "100000"))
@@ -417,7 +418,7 @@ def make_peer() -> bool:
         check=False,
     ).returncode:
         return False
-    with connection.cursor() as cursor:
+    with filling(), connection.cursor() as cursor:
         for sql in (
             "CREATE EXTENSION postgis",
             "CREATE EXTENSION IF NOT EXISTS btree_gist",
@@ -537,9 +538,10 @@ def measure_page(world: World, results: dict[str, Any]) -> None:
     view = import_module("maillage.availability.views").free_slots
     asked, client = questions(world)[: QUERIES // 2], test.Client(SERVER_NAME="localhost")
     seats = {}
-    for pk in {int(world.cpts[each.commune]) for each in asked}:
-        user = next(iter(seats.values())).seat.user if seats else None
-        seats[pk] = people.actor_as(models.Cpts.objects.get(pk=pk), "dispatcher", user)
+    with filling():
+        for pk in {int(world.cpts[each.commune]) for each in asked}:
+            user = next(iter(seats.values())).seat.user if seats else None
+            seats[pk] = people.actor_as(models.Cpts.objects.get(pk=pk), "dispatcher", user)
     client.force_login(next(iter(seats.values())).seat.user)
     factory, htmx = test.RequestFactory(SERVER_NAME="localhost"), {"HX-Request": "true"}
 
@@ -578,7 +580,8 @@ def measure_writes(world: World, results: dict[str, Any]) -> None:
     rng = np.random.default_rng(SEED + 2)
     chosen = (rng.choice(PEOPLE, 2 * WRITES, replace=False) + 1).tolist()
     given = models.CptsVisibility.objects.select_related("cpts").in_bulk(chosen)
-    desks = {pk: people.actor_as(each.cpts, "dispatcher") for pk, each in given.items()}
+    with filling():
+        desks = {pk: people.actor_as(each.cpts, "dispatcher") for pk, each in given.items()}
     bookings = []
 
     def take(pk: int) -> None:
@@ -586,7 +589,8 @@ def measure_writes(world: World, results: dict[str, Any]) -> None:
         slot = models.Slot.objects.get(pk=free.values_list("slot", flat=True)[0])
         desk = desks[pk]
         begin = time.perf_counter()
-        bookings.append((desk, actions.take_place(by=desk, cpts=desk.seat.cpts, slot=slot)))
+        with scope(cpts=desk.seat.cpts):
+            bookings.append((desk, actions.take_place(by=desk, cpts=desk.seat.cpts, slot=slot)))
         took.append((time.perf_counter() - begin) * 1000)
 
     def one(pk: int) -> None:
@@ -609,7 +613,8 @@ def measure_writes(world: World, results: dict[str, Any]) -> None:
         took.append((time.perf_counter() - begin) * 1000)
 
     def release(pair: tuple[Any, Any]) -> None:
-        actions.release_place(by=pair[0], booking=pair[1])
+        with scope(cpts=pair[0].seat.cpts):
+            actions.release_place(by=pair[0], booking=pair[1])
 
     took: list[float] = []
     for name, function, items in (
@@ -640,8 +645,8 @@ def one_engine() -> dict[str, Any]:
     world = make_world()
     begin = time.perf_counter()
     if connection.vendor == "postgresql":
-        indexes_aside(lambda: fill(world))
-        with connection.cursor() as cursor:
+        with filling(), connection.cursor() as cursor:
+            indexes_aside(lambda: fill(world))
             for table in connection.introspection.table_names(cursor):
                 cursor.execute(
                     "SELECT setval(pg_get_serial_sequence(%s, 'id'), 10000000) "
