@@ -1,8 +1,12 @@
 """Every page of every role: no axe violation, no overflow at 320 px, nothing from another host."""
 
+import re
+import sqlite3
+from contextlib import closing
 from urllib.parse import urlsplit
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import HERE
 
@@ -16,6 +20,7 @@ PAGES = {
         *("snp/releve/", "snp/jour/", "snp/absences/", "snp/DEMANDE/fusionner/"),
         *("snp/DEMANDE/pourquoi/", "snp/DEMANDE/minutes/"),
         *("snp/astreinte/", "snp/chiffres/", "creneaux/"),
+        *("habitants/HABITANT/", "habitants/HABITANT/modifier/"),
     ],
     "Nour Coordination": [
         *(
@@ -27,22 +32,38 @@ PAGES = {
         *("", "snp/suivi/", "snp/reglages/", "annuaire/ajouter/", "structures/1/"),
         *("structures/ajouter/", "structures/ajouter/?q=zzz", "contacts/1/"),
         *("snp/cercles/", "snp/cercles/1/", "snp/astreinte/", "snp/accords/", "snp/chiffres/"),
-        "sollicitations/repartition/",
+        *("sollicitations/repartition/", "snp/bris-de-glace/"),
     ],
-    "Ariane Administration": ["", "roles/", "envois/"],
+    "Ariane Administration": [
+        *("", "roles/", "envois/", "information/", "conservation/"),
+        *("/compte/", "/compte/sessions/", "/compte/2fa/", "/compte/2fa/totp/activate/"),
+        *("/compte/2fa/webauthn/", "/compte/2fa/webauthn/add/", "/compte/password/change/"),
+    ],
     "Alix Coquelicot": [
         *("", "disponibilites/", "disponibilites/visibilite/", "delegations/"),
         *("sollicitations/", "sollicitations/recues/", "sollicitations/repartition/"),
+        "snp/bris-de-glace/",
     ],
     "Célestin Secrétariat": [
         *("", "disponibilites/", "disponibilites/semaines/", "delegations/", "sollicitations/"),
     ],
-    "Thémis": ["", "journal/", "journal/?habitant=douze&acte=snp.created"],
+    "Thémis": [
+        *("", "journal/", "journal/?habitant=douze&acte=snp.created", "droits/"),
+        *("droits/HABITANT/", "conservation/", "snp/bris-de-glace/relecture/"),
+    ],
     "Lise Lecture": ["", "territoire/", "snp/chiffres/"],
     "Prune Présidence": ["", "sollicitations/repartition/"],
     "Octave Trésorerie": [""],
 }
 VIEWS = [(1440, 900, "light"), (320, 640, "dark")]
+
+
+def first_request(folder, column):
+    """A column of the oldest request of the main CPTS that names somebody."""
+    query = f"""SELECT r.{column} FROM snp_carerequest r JOIN territory_cpts c ON c.id = r.cpts_id
+        WHERE c.slug = ? AND r.resident_id IS NOT NULL ORDER BY r.id LIMIT 1"""  # noqa: S608
+    with closing(sqlite3.connect(folder / "maillage.sqlite3")) as database:
+        return str(database.execute(query, [HERE.split("/")[2]]).fetchone()[0])
 
 
 @pytest.fixture
@@ -56,8 +77,13 @@ def care_request(browser, serve, enter):
     return pk
 
 
+@pytest.fixture
+def resident(serve, folder):
+    return first_request(folder, "resident_id")
+
+
 @pytest.mark.parametrize("who", PAGES)
-def test_pages_are_accessible_and_fit(browser, serve, enter, axe, care_request, who):
+def test_pages_are_accessible_and_fit(browser, serve, enter, axe, care_request, resident, who):
     faults = []
     context = browser.new_context()
     page = context.new_page()
@@ -72,11 +98,13 @@ def test_pages_are_accessible_and_fit(browser, serve, enter, axe, care_request, 
         ),
     )
     enter(page, who)
-    for path in (each.replace("DEMANDE", care_request) for each in PAGES[who]):
+    for each in PAGES[who]:
+        path = each.replace("DEMANDE", care_request).replace("HABITANT", resident)
+        address = serve + (path if path.startswith("/") else HERE + path)
         for width, height, scheme in VIEWS:
             page.set_viewport_size({"width": width, "height": height})
             page.emulate_media(color_scheme=scheme)
-            answer = page.goto(f"{serve}{HERE}{path}")
+            answer = page.goto(address)
             line = f"{path or 'accueil'} {width} {scheme}"
             if answer.status != 200:
                 faults.append(f"{line}: {answer.status}")
@@ -120,3 +148,50 @@ def test_the_door_and_the_login(page, serve, axe):
         page.goto(serve + path)
         assert "personnes fictives" in page.locator("body").inner_text()
         assert axe(page) == [], path
+
+
+def test_the_glass_is_broken_then_reviewed(browser, serve, enter, axe, folder):
+    """Asked with a motive, seen on a narrow screen, told without a name to whoever reviews."""
+    phone = browser.new_context(viewport={"width": 320, "height": 640}).new_page()
+    enter(phone, "Professionnel de santé.*Alix Coquelicot")
+    phone.goto(f"{serve}{HERE}snp/bris-de-glace/")
+    phone.get_by_role("button", name="Ouvrir l'identité").click()
+    expect(phone.locator("main .alert.bad")).to_contain_text("champs à corriger")
+    assert axe(phone) == []
+    phone.get_by_label("N° de la demande").fill(first_request(folder, "number"))
+    phone.locator("input[name=motive]").first.check()
+    phone.get_by_label("Pourquoi, en une phrase").fill("Rappel impossible, essai fictif")
+    phone.get_by_role("button", name="Ouvrir l'identité").click()
+    expect(phone.get_by_role("heading", name="Patient")).to_be_visible()
+    assert axe(phone) == []
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 320
+    officer = browser.new_context(viewport={"width": 1100, "height": 800}).new_page()
+    enter(officer, "Thémis")
+    officer.goto(f"{serve}{HERE}snp/bris-de-glace/relecture/")
+    row = officer.locator("tr", has_text="Rappel impossible, essai fictif")
+    assert axe(officer) == []
+    row.get_by_role("button", name=re.compile("^Justifié")).click()
+    expect(row).to_contain_text("Thémis")
+    assert axe(officer) == []
+
+
+def test_whose_rights(browser, serve, enter, axe, resident):
+    """Somebody found by name and birth, then everything held on them: on a narrow screen, without
+    scripts."""
+    page = browser.new_context(
+        viewport={"width": 320, "height": 640}, java_script_enabled=False
+    ).new_page()
+    enter(page, "Thémis")
+    page.goto(f"{serve}{HERE}droits/")
+    page.get_by_role("button", name="Chercher", exact=True).click()
+    expect(page.locator("main .alert.bad")).to_be_visible()  # nothing was asked
+    page.goto(f"{serve}{HERE}droits/{resident}/")
+    phone = page.locator("dt", has_text=re.compile("^téléphone$")).locator("+ dd").inner_text()
+    page.goto(f"{serve}{HERE}droits/")
+    page.get_by_label("Téléphone").fill(phone)
+    page.get_by_role("button", name="Chercher", exact=True).click()
+    page.locator(f"a[href$='/droits/{resident}/']").click()
+    expect(page.get_by_role("heading", name="Qui a regardé")).to_be_visible()
+    with page.expect_download() as told:
+        page.get_by_role("link", name="Télécharger le fichier").click()
+    assert phone in told.value.path().read_text()

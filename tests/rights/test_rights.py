@@ -12,16 +12,19 @@ from maillage.accounts.enums import NoticeState, Role
 from maillage.accounts.models import Notice
 from maillage.kernel.errors import NotAllowed
 from maillage.kernel.models import JournalLine
+from maillage.kernel.retention import RetentionClass as Of
 from maillage.kernel.retention import declared
 from maillage.residents.actions import LostUpdate, change_resident, record_resident
 from maillage.residents.models import Resident
 from maillage.rights import actions, queries
+from maillage.rights.enums import COLUMNS, TITLES
 from maillage.rights.queries import held
 from maillage.snp.models import CareRequest
 from people import actor_as, link, make_professional, make_seat, make_user, mark_demo, sign_in
 
 pytestmark = pytest.mark.django_db
 PHONE = "06 39 98 01 01"
+ABOUT_A_PERSON = (Of.RESIDENT, Of.CARE_REQUEST, Of.CONSENT, Of.NOTICE, Of.SEAT, Of.TOKEN)
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +65,29 @@ def reads(action):
     return [
         (line.residents, line.purpose)
         for line in JournalLine.objects.filter(kind="read", action=action)
+    ]
+
+
+def in_english():
+    """Tables and columns of what is told of a person that no word of ours names."""
+    tables = [model for model, _ in declared(*ABOUT_A_PERSON)]
+    unnamed = [each._meta.label for each in tables if each._meta.label not in TITLES]
+    for model in tables:
+        for field in model._meta.concrete_fields:
+            left = str(field.verbose_name) == field.name.replace("_", " ")
+            told = field.name not in {*held.NEVER_TOLD, "cpts"} and not field.name.endswith("_key")
+            if told and left and str(field.verbose_name) not in COLUMNS:
+                unnamed.append(f"{model._meta.label}.{field.name}")
+    return unnamed
+
+
+def test_what_is_told_is_told_in_french(monkeypatch):
+    assert in_english() == []
+    monkeypatch.delitem(TITLES, "residents.SharingAgreement")
+    monkeypatch.delitem(COLUMNS, "withdrawn by")
+    assert in_english() == [
+        "residents.SharingAgreement",
+        "residents.SharingAgreement.withdrawn_by",
     ]
 
 

@@ -304,6 +304,20 @@ def outside(world):
         yield f"anonymous {name}", None, url, "get", {302} if name in BEHIND else {200, 302, 404}
 
 
+def test_the_pages_of_the_library_are_drawn(world):
+    """Opened by somebody signed in, with nothing set up yet: drawn, led elsewhere or unknown."""
+    given = {"key": "x", "uidb36": "1", "pk": NOBODYS_ID}
+    met = Counter()
+    for name in sorted(DOORS | BEHIND):
+        keys = routes()[name].pattern.converters or routes()[name].pattern.regex.groupindex
+        keys = {"pk"} if name in ABOUT_A_KEY else keys
+        url = reverse(name, kwargs={key: given[key] for key in keys})
+        status = world.ask(world.users[D], url).status_code
+        assert status in {200, 302, 404}, f"{name}: {status}"
+        met[status] += 1
+    assert met[200] >= 8
+
+
 def wrong_answers(world, cells, tally=None):
     """Every cell whose answer is not the promised one."""
     wrong = []

@@ -64,7 +64,12 @@ class ActivateForm(Counted, ActivateTOTPForm):
 
 
 class AddKeyForm(AddWebAuthnForm):
-    """So is the gesture on the key that is added."""
+    """So is the gesture on the key that is added. It opens the account alone unless told otherwise."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["name"].label = "Nom de la clé"
+        self.fields["passwordless"].initial = True
 
     def clean(self):
         given = super().clean()
