@@ -21,7 +21,7 @@ from maillage.directory.models import (
     ProfessionalLanguage,
 )
 from maillage.kernel import pulse
-from maillage.kernel.errors import NotAllowed
+from maillage.kernel.errors import LostUpdate, NotAllowed
 from maillage.kernel.identifiers import is_rpps
 from maillage.kernel.models import JournalLine
 from people import (
@@ -179,7 +179,9 @@ def test_the_other_roles_write_nothing_in_the_directory(cpts, doctor, role):
             lambda: actions.record_professional(by=actor, row=professional_row(901)),
             lambda: actions.add_to_cpts(by=actor, cpts=cpts, professional=doctor),
             lambda: actions.remove_from_cpts(by=actor, cpts=cpts, professional=doctor),
-            lambda: actions.note_professional(by=actor, cpts=cpts, professional=doctor, note="x"),
+            lambda: actions.note_professional(
+                by=actor, cpts=cpts, professional=doctor, note="x", version=1
+            ),
         ):
             with pytest.raises(NotAllowed):
                 act()
@@ -238,18 +240,32 @@ def test_a_note_belongs_to_its_cpts(cpts, coordinator, doctor):
     with scope(cpts=other):
         actions.add_to_cpts(by=SYSTEM, cpts=other, professional=doctor)
     with scope(cpts=cpts):
-        actions.note_professional(by=coordinator, cpts=cpts, professional=doctor, note=" Le soir ")
+        said = {"by": coordinator, "cpts": cpts, "professional": doctor, "version": 1}
+        actions.note_professional(**said, note=" Le soir ")
         with pytest.raises(actions.RecordRefused):
-            actions.note_professional(
-                by=coordinator, cpts=cpts, professional=doctor, note="x" * 2001
-            )
+            actions.note_professional(**said, note="x" * 2001)
         with pytest.raises(NotAllowed):
-            actions.note_professional(by=coordinator, cpts=other, professional=doctor, note="x")
+            actions.note_professional(**said | {"cpts": other}, note="x")
         assert queries.record_of(cpts, doctor).note == "Le soir"
     with scope(cpts=other):
         assert queries.record_of(other, doctor).note == ""
         assert queries.record_of(cpts, doctor) is None
     assert "soir" not in str(list(JournalLine.objects.values()))
+
+
+def test_two_notes_at_once_lose_neither(cpts, coordinator, doctor):
+    said = {"by": coordinator, "cpts": cpts, "professional": doctor}
+    with scope(cpts=cpts):
+        assert actions.note_professional(**said, note="Le soir", version=1).version == 2
+        with pytest.raises(LostUpdate) as told:
+            actions.note_professional(**said, note="Le matin", version=1)
+        assert told.value.differences == [("Note de la CPTS", "Le soir", "Le matin")]
+        assert queries.record_of(cpts, doctor).note == "Le soir"
+        lines = JournalLine.objects.filter(action="directory.noted")
+        assert actions.note_professional(**said, note="Le soir ", version=1).version == 2
+        assert lines.count() == 1  # a second click says the same
+        actions.note_professional(**said, note="", version=told.value.version)
+        assert queries.record_of(cpts, doctor).note == "" and lines.count() == 2
 
 
 def test_what_a_cpts_knows_is_read_inside_its_scope_only(cpts, doctor):

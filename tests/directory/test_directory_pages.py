@@ -212,10 +212,12 @@ def test_a_neighbour_s_note_and_people_stay_with_the_neighbour(client, cpts, peo
     with scope(cpts=other):
         actions.add_many_to_cpts(by=SYSTEM, cpts=other, professionals=[shared, theirs])
         actions.note_professional(
-            by=SYSTEM, cpts=other, professional=shared, note="SECRET DU VOISIN"
+            by=SYSTEM, cpts=other, professional=shared, note="SECRET DU VOISIN", version=1
         )
     with scope(cpts=cpts):
-        actions.note_professional(by=SYSTEM, cpts=cpts, professional=shared, note="NOTRE NOTE")
+        actions.note_professional(
+            by=SYSTEM, cpts=cpts, professional=shared, note="NOTRE NOTE", version=1
+        )
     for role in (Role.DISPATCHER, Role.COORDINATOR, Role.ADMINISTRATOR):
         sign_in(client, cpts, role)
         text = client.get(at("detail", cpts, pk=shared.pk)).text
@@ -233,8 +235,16 @@ def test_only_a_coordinator_writes_the_note(client, cpts, people):
         sign_in(client, cpts, role)
         assert client.post(page, {"note": "x"}).status_code == 403
     sign_in(client, cpts, Role.COORDINATOR)
-    assert "La note est enregistrée." in client.post(page, {"note": "Le soir"}, follow=True).text
+    first = {"note": "Le soir", "version": 1}
+    assert "La note est enregistrée." in client.post(page, first, follow=True).text
     assert client.post(page, {"note": "x" * 3000}).status_code == 422
+    # Somebody who opened the page before: what they typed stays, beside what is kept.
+    late = client.post(page, {"note": "Le matin", "version": 1})
+    assert late.status_code == 422
+    assert "Un collègue a modifié cette fiche" in late.text
+    assert '<td data-label="Enregistré">Le soir</td>' in late.text
+    assert '<td data-label="Votre saisie">Le matin</td>' in late.text
+    assert 'name="version" value="2"' in late.text and ">\nLe matin</textarea>" in late.text
     with scope(cpts=cpts):
         assert queries.record_of(cpts, people["lefebvre"]).note == "Le soir"
 

@@ -19,7 +19,7 @@ from maillage.directory.models import (
     StructureMember,
 )
 from maillage.kernel import pulse
-from maillage.kernel.errors import NotAllowed
+from maillage.kernel.errors import LostUpdate, NotAllowed
 from maillage.kernel.models import JournalLine
 from people import actor_as, make_commune, make_cpts, make_seat
 
@@ -174,11 +174,14 @@ def test_a_closed_structure_does_not_come_in(cpts, coordinator):
 
 
 def test_the_note_is_limited(record, coordinator):
-    actions.note_structure(by=coordinator, record=record, note=" Entrée par la cour. ")
+    actions.note_structure(by=coordinator, record=record, note=" Entrée par la cour. ", version=1)
     record.refresh_from_db()
     assert record.note == "Entrée par la cour."
     with pytest.raises(actions.StructureRefused):
-        actions.note_structure(by=coordinator, record=record, note="x" * 2001)
+        actions.note_structure(by=coordinator, record=record, note="x" * 2001, version=2)
+    with pytest.raises(LostUpdate) as told:
+        actions.note_structure(by=coordinator, record=record, note="", version=1)
+    assert told.value.differences == [("Note de la CPTS", "Entrée par la cour.", "vide")]
 
 
 def acts(record, contact, member, seat):
@@ -186,7 +189,7 @@ def acts(record, contact, member, seat):
     return [
         lambda by: actions.add_structure(by=by, cpts=record.cpts, structure=record.structure),
         lambda by: actions.remove_structure(by=by, record=record),
-        lambda by: actions.note_structure(by=by, record=record, note="non"),
+        lambda by: actions.note_structure(by=by, record=record, note="non", version=1),
         lambda by: actions.add_contact(by=by, record=record, service="Accueil", phone=PHONE),
         lambda by: actions.change_contact(by=by, contact=contact, service="Accueil", phone=PHONE),
         lambda by: actions.check_contact(by=by, contact=contact),

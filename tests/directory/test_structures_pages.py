@@ -154,9 +154,13 @@ def test_the_coordinator_keeps_contacts(client, cpts, record):
 def test_the_coordinator_keeps_the_note_and_the_list(client, cpts, record):
     sign_in(client, cpts, Role.COORDINATOR)
     sheet = at("structure", cpts, record.pk)
-    assert client.post(at("structure_note", cpts, record.pk), {"note": "Par la cour"}).url == sheet
+    note = at("structure_note", cpts, record.pk)
+    assert client.post(note, {"note": "Par la cour", "version": 1}).url == sheet
     assert "Par la cour" in client.get(sheet).text
-    long = client.post(at("structure_note", cpts, record.pk), {"note": "x" * 2001})
+    late = client.post(note, {"note": "Par le parc", "version": 1})
+    assert late.status_code == 422 and "Un collègue a modifié cette fiche" in late.text
+    assert "Par le parc</textarea>" in late.text
+    long = client.post(note, {"note": "x" * 2001})
     assert long.status_code == 422
     assert client.post(at("structure_remove", cpts, record.pk)).status_code == 302
     text = client.get(sheet).text

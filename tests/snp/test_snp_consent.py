@@ -14,7 +14,7 @@ from maillage.accounts.actions import claim_notice
 from maillage.accounts.enums import Role
 from maillage.accounts.models import Notice
 from maillage.accounts.rules import SYSTEM
-from maillage.kernel.errors import NotAllowed
+from maillage.kernel.errors import NotAllowed, Unchanged
 from maillage.kernel.models import JournalLine
 from maillage.residents import actions as residents
 from maillage.residents.models import InformationNotice, SharingAgreement
@@ -47,6 +47,9 @@ def test_a_notice_is_written_by_the_administrator_and_each_version_stays(cpts, a
     assert (first.version, second.version, first.text) == (1, 2, TEXT)
     assert residents.queries.notice_of(cpts) == first
     assert residents.queries.notice_of(cpts, later) == second
+    for again in ({"text": f"{TEXT} "}, {"text": "Autre", "valid_from": later}):
+        with pytest.raises(Unchanged, match="Rien ne change"):
+            residents.set_notice(by=administrator, cpts=cpts, **again)
     for wrong in ({"text": " "}, {"text": "x", "valid_from": MONDAY - dt.timedelta(days=1)}):
         with pytest.raises(residents.BadConsent):
             residents.set_notice(by=administrator, cpts=cpts, **wrong)

@@ -18,7 +18,7 @@ from factories import (
 from maillage.accounts.enums import Role
 from maillage.accounts.models import Notice
 from maillage.accounts.rules import SYSTEM
-from maillage.kernel.errors import NotAllowed
+from maillage.kernel.errors import NotAllowed, Unchanged
 from maillage.snp import actions, queries
 from maillage.snp.models import DeskClosing, DeskHours, OnCall, RedFlag
 from maillage.snp.queries.hours import last_closing
@@ -244,6 +244,9 @@ def test_the_desk_closes_by_hand_before_the_hour_and_the_hour_closes_again(desk,
     closing = actions.close_desk(by=desk, cpts=cpts)
     assert (closing.by_seat_id, closing.requests) == (desk.seat_id, 1)
     assert fresh(care_request).owner_id == seat.pk
+    with pytest.raises(Unchanged, match="déjà fermée depuis") as told_again:
+        actions.close_desk(by=desk, cpts=cpts)
+    assert f"{seat.user} répond" in str(told_again.value) and DeskClosing.objects.count() == 1
     late = make_request(desk)
     assert late.owner_id == desk.seat_id
     turn(clock, hours=11)
@@ -300,6 +303,8 @@ def test_the_pages_say_it(client, desk, cpts, clock):
     page = client.post(url, follow=True).text
     assert "Régulation fermée : chaque demande ouverte a un responsable." in page
     assert f"confiée à {chief.user}" in page
+    again = words(client.post(url, follow=True))
+    assert "déjà fermée depuis 9 h 00" in again and DeskClosing.objects.count() == 1
 
 
 def test_the_same_intake_without_a_seat_is_the_standbys(cpts, clock):

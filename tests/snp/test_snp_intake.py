@@ -20,7 +20,7 @@ from factories import (
 from maillage.accounts.enums import Role
 from maillage.accounts.rules import SYSTEM
 from maillage.kernel import pulse
-from maillage.kernel.errors import InvalidTransition, NotAllowed
+from maillage.kernel.errors import InvalidTransition, NotAllowed, Unchanged
 from maillage.kernel.models import JournalLine
 from maillage.residents.actions import BadConsent, LikelyDouble, record_resident
 from maillage.residents.models import Resident
@@ -349,6 +349,14 @@ def test_signs_are_validated_by_a_named_doctor(desk, cpts, clock):
         "Signe deux",
     ]
     assert not flags.is_example
+    with pytest.raises(Unchanged, match="déjà en service"):
+        actions.validate_red_flags(
+            by=coordinator, labels=["Signe un", "Signe deux"], validated_by=" Dr Exemple", **given
+        )
+    ordered = {"labels": labels[::-1], "validated_by": "Dr Exemple"}
+    assert actions.validate_red_flags(by=coordinator, **ordered, **given).pk != flags.pk
+    clock.move(minutes=1)
+    actions.validate_red_flags(by=coordinator, labels=labels, validated_by="Dr Exemple", **given)
     assert [flag.label for flag in queries.red_flags(cpts, MONDAY).flags.all()] == list(SIGNS)
     for wrong, sentence in (
         ({"labels": [" "], "validated_by": "Dr Exemple"}, "ne peut pas être vide"),

@@ -297,6 +297,9 @@ def test_settings_say_the_list_is_an_example_and_keep_the_past(client, cpts):
     told = text_of(page)
     assert "Validée par Dr Réglisse Fictive" in told
     assert "Listes successives" in told
+    lists = RedFlagList.objects.count()
+    again = client.post(at("signs_settings", cpts), signed, follow=True)
+    assert "Rien ne change" in again.text and RedFlagList.objects.count() == lists
 
 
 def test_a_wrong_line_of_opening_hours_is_named(client, cpts):

@@ -11,7 +11,8 @@ from maillage.directory.enums import (
     ProfessionalRow,
     Speciality,
 )
-from maillage.kernel.fields import DateField
+from maillage.directory.models import CptsProfessional, CptsStructure
+from maillage.kernel.fields import DateField, VersionedForm
 from maillage.kernel.identifiers import is_rpps_shaped, phone_digits
 
 EVERY = [("", "toutes")]
@@ -84,7 +85,7 @@ class NationalSearchForm(forms.Form):
         return communes
 
 
-class NoteForm(forms.Form):
+class NoteForm(VersionedForm):
     note = forms.CharField(
         label="Note de la CPTS",
         required=False,
@@ -93,6 +94,10 @@ class NoteForm(forms.Form):
         help_text="Lue par tous ceux qui ouvrent l'annuaire de votre CPTS, et par eux seuls. "
         "Rien sur un patient.",
     )
+
+    @classmethod
+    def of(cls, record: CptsProfessional | CptsStructure) -> "NoteForm":
+        return cls(initial={"note": record.note, "version": record.version})
 
 
 class AddForm(forms.Form):

@@ -12,12 +12,31 @@ from django.db import models
 from django.db.models.query_utils import DeferredAttribute
 
 from maillage.kernel import crypto
+from maillage.kernel.errors import LostUpdate
 
 
 class DateField(forms.DateField):
     """A day, in the browser's own calendar."""
 
     widget = forms.DateInput(attrs={"type": "date", "autocomplete": "off"}, format="%Y-%m-%d")
+
+
+class VersionedForm(forms.Form):
+    """Over a record that colleagues change too: it says at which version it was filled."""
+
+    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    conflict: LostUpdate | None = None
+
+    def clean_version(self) -> int:
+        return self.cleaned_data["version"] or 0
+
+    def keep(self, conflict: LostUpdate) -> None:
+        """What was typed stays, beside what a colleague wrote; the next try is made knowing it."""
+        self.conflict = conflict
+        typed: Any = self.data  # what a request posts, or a dictionary
+        again = typed.copy()
+        again["version"] = conflict.version
+        self.data = again
 
 
 # Opaque ids

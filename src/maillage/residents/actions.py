@@ -9,7 +9,7 @@ from django.utils import timezone
 from maillage.directory.enums import Profession
 from maillage.directory.models import Professional
 from maillage.kernel import journal, pulse
-from maillage.kernel.errors import DomainError, NotAllowed
+from maillage.kernel.errors import DomainError, LostUpdate, NotAllowed, Unchanged
 from maillage.kernel.identifiers import format_phone, phone_digits
 from maillage.kernel.permissions import Actor
 from maillage.residents import queries
@@ -43,20 +43,6 @@ class LikelyDouble(DomainError):
         super().__init__(
             "Une fiche ressemble à celle-ci : ouvrez-la, ou confirmez qu'il s'agit d'une autre "
             "personne."
-        )
-
-
-class LostUpdate(DomainError):
-    """A colleague changed the record in the meantime. `differences`: (field, theirs, yours)."""
-
-    def __init__(self, version: int, differences: list[tuple[str, str, str]]) -> None:
-        self.version, self.differences = version, differences
-        told = " ; ".join(
-            f"{label} : enregistré « {theirs} », vous avez saisi « {yours} »"
-            for label, theirs, yours in differences
-        )
-        super().__init__(
-            f"Cette fiche a été modifiée pendant que vous l'écriviez, rien n'est perdu. {told}."
         )
 
 
@@ -290,20 +276,25 @@ def set_notice(
 ) -> InformationNotice:
     """Put a new version of the notice in force, from now or later; the old ones stay readable.
 
-    Raises NotAllowed, BadConsent (empty, or a date already past).
+    Raises NotAllowed, BadConsent (empty, or a date already past), Unchanged (that text is in force,
+    or waits for that date).
     """
     if not can_set_notice(by, cpts):
         raise NotAllowed("Seul un administrateur change le texte d'information.")
     now = timezone.now()
-    if not text.strip():
+    text = text.strip()
+    if not text:
         raise BadConsent("Écrivez le texte lu ou remis aux habitants.")
     if valid_from is not None and valid_from < now:
         raise BadConsent("Cette date est déjà passée : un texte ne s'applique pas au passé.")
     Cpts.objects.select_for_update(of=("self",), no_key=True).get(pk=cpts.pk)
+    same = queries.notice_from(cpts, valid_from)
+    if same is not None and same.text == text:
+        raise Unchanged(f"Rien ne change : ce texte est déjà enregistré (version {same.version}).")
     notice = InformationNotice.objects.create(
         cpts=cpts,
         version=(queries.last_version(cpts) or 0) + 1,
-        text=text.strip(),
+        text=text,
         valid_from=valid_from or now,
         set_by_id=by.seat_id,
     )

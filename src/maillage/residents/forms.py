@@ -1,6 +1,6 @@
 from django import forms
 
-from maillage.kernel.fields import DateField
+from maillage.kernel.fields import DateField, VersionedForm
 from maillage.kernel.identifiers import phone_digits
 from maillage.residents import queries
 from maillage.residents.models import Resident
@@ -96,12 +96,11 @@ class NoticeForm(forms.Form):
     )
 
 
-class ResidentForm(IdentityForm):
+class ResidentForm(IdentityForm, VersionedForm):
     email = forms.EmailField(label="Adresse électronique", required=False, max_length=254)
     usual_doctor = forms.ModelChoiceField(
         label="Médecin traitant", required=False, queryset=None, empty_label="non connu"
     )
-    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, data=None, *, cpts, doctors, initial=None):
         super().__init__(data, cpts=cpts, initial=initial)

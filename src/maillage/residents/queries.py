@@ -131,6 +131,13 @@ def notice_of(cpts: Cpts, now: dt.datetime | None = None) -> InformationNotice |
     return found.first()
 
 
+def notice_from(cpts: Cpts, valid_from: dt.datetime | None) -> InformationNotice | None:
+    """The last text set for that very moment; without one, the text in force."""
+    if valid_from is None:
+        return notice_of(cpts)
+    return InformationNotice.objects.filter(cpts=cpts, valid_from=valid_from).first()
+
+
 def last_version(cpts: Cpts) -> int | None:
     return InformationNotice.objects.filter(cpts=cpts).aggregate(n=Max("version"))["n"]
 

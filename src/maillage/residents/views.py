@@ -3,7 +3,7 @@ from django.shortcuts import redirect
 
 from maillage.directory.models import Professional
 from maillage.kernel import journal
-from maillage.kernel.errors import DomainError, NotAllowed
+from maillage.kernel.errors import DomainError, LostUpdate, NotAllowed, Unchanged
 from maillage.kernel.pages import page, render_page
 from maillage.kernel.permissions import Permission
 from maillage.residents import actions, queries
@@ -63,6 +63,9 @@ def notices(request):
             notice = actions.set_notice(by=request.actor, cpts=request.cpts, **form.cleaned_data)
         except NotAllowed:
             raise
+        except Unchanged as same:
+            messages.info(request, str(same))
+            return redirect("residents:notices", cpts=request.cpts.slug)
         except DomainError as error:
             form.add_error(None, str(error))
         else:
@@ -86,7 +89,7 @@ def _doctors(request, resident=None):
     return doctors
 
 
-def _edit_page(request, form, *, resident=None, doubles=(), conflict=None):
+def _edit_page(request, form, *, resident=None, doubles=()):
     shown = [*doubles, *([resident] if resident is not None else [])]
     if shown:
         _read(request, "residents.edit" if resident is not None else "residents.create", shown)
@@ -94,7 +97,6 @@ def _edit_page(request, form, *, resident=None, doubles=(), conflict=None):
         "form": form,
         "resident": resident,
         "doubles": doubles,
-        "conflict": conflict,
         "communes": queries.suggested_communes(request.cpts),
     }
     return render_page(
@@ -138,23 +140,19 @@ def edit(request, resident):
         form = ResidentForm(cpts=request.cpts, doctors=doctors, initial=values)
         return _edit_page(request, form, resident=resident)
     form = ResidentForm(request.POST, cpts=request.cpts, doctors=doctors)
-    conflict = None
     if form.is_valid():
         try:
             actions.change_resident(
                 by=request.actor,
                 resident=resident,
-                version=form.cleaned_data["version"] or 0,
+                version=form.cleaned_data["version"],
                 **form.identity(),
             )
-        except actions.LostUpdate as error:
-            conflict = error
-            # The next try is made knowing what the colleague wrote.
-            form.data = form.data.copy()
-            form.data["version"] = error.version
+        except LostUpdate as error:
+            form.keep(error)
         except DomainError as error:
             form.add_error(None, str(error))
         else:
             messages.success(request, "La fiche est enregistrée.")
             return redirect("residents:detail", cpts=request.cpts.slug, pk=resident.pk)
-    return _edit_page(request, form, resident=resident, conflict=conflict)
+    return _edit_page(request, form, resident=resident)

@@ -8,10 +8,10 @@ from django.utils import timezone
 
 from maillage.directory.actions.professionals import record_professional
 from maillage.directory.enums import ProfessionalRow
-from maillage.directory.models import CptsProfessional, Professional
+from maillage.directory.models import CptsProfessional, CptsStructure, Professional
 from maillage.directory.rules import can_edit_directory
 from maillage.kernel import journal, pulse
-from maillage.kernel.errors import DomainError, NotAllowed
+from maillage.kernel.errors import DomainError, LostUpdate, NotAllowed
 from maillage.kernel.permissions import Actor
 from maillage.territory.models import Cpts
 
@@ -112,14 +112,31 @@ def remove_from_cpts(*, by: Actor, cpts: Cpts, professional: Professional) -> Cp
 
 @transaction.atomic
 def note_professional(
-    *, by: Actor, cpts: Cpts, professional: Professional, note: str
+    *, by: Actor, cpts: Cpts, professional: Professional, note: str, version: int
 ) -> CptsProfessional:
-    """Write the CPTS's own note on one of its directory. Raises NotAllowed, RecordRefused."""
+    """Write the CPTS's own note on one of its directory, from the `version` the person had read.
+
+    Raises NotAllowed, RecordRefused, LostUpdate (somebody wrote something else since).
+    """
     _check_editor(by, cpts)
     if len(note) > NOTE_MAX:
         raise RecordRefused(f"La note est limitée à {NOTE_MAX} caractères.")
     record = _locked(cpts, professional)
-    record.note = note.strip()
-    record.save(update_fields=["note"])
-    journal.record("directory.noted", professional, by=by, cpts=cpts)
+    if write_note(record, note, version):
+        journal.record("directory.noted", professional, by=by, cpts=cpts)
     return record
+
+
+def write_note(record: CptsProfessional | CptsStructure, note: str, version: int) -> bool:
+    """Write the note of a locked record; False when it says that already. Raises LostUpdate."""
+    note = note.strip()
+    if record.note == note:
+        return False
+    if record.version != version:
+        label = str(record._meta.get_field("note").verbose_name)
+        said = (label[0].upper() + label[1:], record.note or "vide", note or "vide")
+        raise LostUpdate(record.version, [said])
+    record.note = note
+    record.version += 1
+    record.save(update_fields=["note", "version"])
+    return True

@@ -8,6 +8,7 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from maillage.accounts.models import Seat
+from maillage.directory.actions.records import NOTE_MAX, write_note
 from maillage.directory.models import (
     CptsStructure,
     Structure,
@@ -20,8 +21,6 @@ from maillage.kernel.errors import DomainError, NotAllowed
 from maillage.kernel.identifiers import phone_digits
 from maillage.kernel.permissions import Actor
 from maillage.territory.models import Cpts
-
-NOTE_MAX = 2000
 
 
 class StructureRefused(DomainError):
@@ -104,15 +103,17 @@ def remove_structure(*, by: Actor, record: CptsStructure) -> CptsStructure:
 
 
 @transaction.atomic
-def note_structure(*, by: Actor, record: CptsStructure, note: str) -> CptsStructure:
-    """Write the CPTS's own note on a structure. Raises NotAllowed, StructureRefused."""
+def note_structure(*, by: Actor, record: CptsStructure, note: str, version: int) -> CptsStructure:
+    """Write the CPTS's own note on a structure, from the `version` the person had read.
+
+    Raises NotAllowed, StructureRefused, LostUpdate (somebody wrote something else since).
+    """
     _check_editor(by, record.cpts_id)
     if len(note) > NOTE_MAX:
         raise StructureRefused(f"La note est limitée à {NOTE_MAX} caractères.")
     record = _locked(record)
-    record.note = note.strip()
-    record.save(update_fields=["note"])
-    _done("directory.structure_noted", record, by=by, cpts_id=record.cpts_id)
+    if write_note(record, note, version):
+        _done("directory.structure_noted", record, by=by, cpts_id=record.cpts_id)
     return record
 
 

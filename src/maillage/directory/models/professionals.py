@@ -176,6 +176,7 @@ class CptsProfessional(models.Model):
     joined_on = models.DateField("dans l'annuaire depuis")
     left_on = models.DateField("sorti le", null=True, blank=True)
     note = models.TextField("note de la CPTS", blank=True)
+    version = models.PositiveIntegerField(default=1)  # of the note
 
     objects = ScopedManager(
         cpts="cpts", _manager_class=models.Manager.from_queryset(CptsProfessionalQuerySet)

@@ -116,6 +116,7 @@ class CptsStructure(models.Model):
     since_on = models.DateField("dans la liste depuis")
     until_on = models.DateField("sortie le", null=True, blank=True)
     note = models.TextField("note de la CPTS", blank=True)
+    version = models.PositiveIntegerField(default=1)  # of the note
 
     objects = ScopedManager(
         cpts="cpts", _manager_class=models.Manager.from_queryset(CptsStructureQuerySet)

@@ -17,7 +17,7 @@ from maillage.directory.forms import (
 )
 from maillage.directory.models import Professional
 from maillage.kernel import instance
-from maillage.kernel.errors import DomainError
+from maillage.kernel.errors import DomainError, LostUpdate
 from maillage.kernel.pages import page, render_page
 from maillage.kernel.permissions import Permission
 from maillage.territory.models import Commune
@@ -59,7 +59,7 @@ def _show(request, professional, *, note_form=None, link_form=None, status=200):
     may_link = rules.can_link_account(request.actor, request.cpts)
     account = queries.account_of(professional) if may_link else None
     if may_edit and note_form is None:
-        note_form = NoteForm(initial={"note": record.note})
+        note_form = NoteForm.of(record)
     if may_link and account is None and link_form is None:
         users = queries.linkable_users(request.cpts)
         link_form = LinkForm(users=users, is_demo=instance.is_demo())
@@ -94,8 +94,10 @@ def note(request, professional):
                 by=request.actor,
                 cpts=request.cpts,
                 professional=professional,
-                note=form.cleaned_data["note"],
+                **form.cleaned_data,
             )
+        except LostUpdate as error:
+            form.keep(error)
         except DomainError as error:
             form.add_error(None, str(error))
         else:

@@ -17,7 +17,7 @@ from maillage.directory.models import (
     StructureKind,
     StructureMember,
 )
-from maillage.kernel.errors import DomainError
+from maillage.kernel.errors import DomainError, LostUpdate
 from maillage.kernel.pages import page, render_page
 from maillage.kernel.permissions import Permission
 from maillage.territory.models import Commune
@@ -96,7 +96,7 @@ def _show(request, record, *, status=200, **bound):
     sheet = queries.structure_sheet(record, today)
     forms = {"note_form": None, "contact_form": None, "member_form": None}
     if may_edit:
-        forms["note_form"] = NoteForm(initial={"note": sheet.record.note})
+        forms["note_form"] = NoteForm.of(sheet.record)
         forms["contact_form"] = ContactForm()
         forms["member_form"] = MemberForm(seats=queries.seats_to_add(record, today))
     context = {
@@ -116,6 +116,8 @@ def _try(request, record, form, name, act, said):
     if form.is_valid():
         try:
             act(by=request.actor, **form.cleaned_data)
+        except LostUpdate as error:
+            form.keep(error)
         except DomainError as error:
             form.add_error(None, str(error))
         else:

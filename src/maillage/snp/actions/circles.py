@@ -6,8 +6,9 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 from django.utils import timezone
 
+from maillage.accounts.models import Seat
 from maillage.kernel import journal, pulse
-from maillage.kernel.errors import NotAllowed
+from maillage.kernel.errors import NotAllowed, Unchanged
 from maillage.kernel.permissions import Actor
 from maillage.kernel.words import clock, day
 from maillage.snp.actions.life import (
@@ -207,7 +208,8 @@ def close_desk(*, by: Actor, cpts: Cpts) -> DeskClosing | None:
     """Close the desk: each open request goes to the person on call, else to the coordinator.
 
     The clock closes once, at the end of the opening hours, and leaves alone what somebody took
-    since. None when there is nothing to close. Raises NotAllowed, DeskCannotClose.
+    since. None when there is nothing to close. Raises NotAllowed, DeskCannotClose, Unchanged (closed
+    today already, and nothing is left to hand to whoever answers).
     """
     if not (by.kind == "system" or can_dispatch(by, cpts)):
         raise NotAllowed("Seule la régulation SNP ferme la régulation.")
@@ -226,9 +228,10 @@ def close_desk(*, by: Actor, cpts: Cpts) -> DeskClosing | None:
             "ni personne d'astreinte, ni coordinateur. Remplissez le tableau d'astreinte."
         )
     seat = found[0] if found else None
-    for care_request in requests:
-        if care_request.owner_id == seat.pk:
-            continue
+    to_hand = [each for each in requests if each.owner_id != seat.pk]
+    if by.kind != "system" and not to_hand:
+        _check_not_closed(cpts, seat, now)
+    for care_request in to_hand:
         own(care_request, *found)
         save(care_request, by=by)
         text = f"Régulation fermée : {seat.user} répond de la demande."
@@ -241,6 +244,18 @@ def close_desk(*, by: Actor, cpts: Cpts) -> DeskClosing | None:
         tell_closing(closing, by=by)
     pulse.bump(cpts.pk)
     return closing
+
+
+def _check_not_closed(cpts: Cpts, seat: Seat | None, now: dt.datetime) -> None:
+    """A second closing of the day that would hand nothing over is the first one told again."""
+    Cpts.objects.select_for_update(of=("self",), no_key=True).get(pk=cpts.pk)
+    last = DeskClosing.objects.filter(cpts=cpts).first()
+    zone = ZoneInfo(cpts.zone)
+    if last is None or last.at.astimezone(zone).date() != now.astimezone(zone).date():
+        return
+    if last.owner_id == (seat.pk if seat else None):
+        answers = f" {seat.user} répond des demandes ouvertes." if seat else ""
+        raise Unchanged(f"La régulation est déjà fermée depuis {clock(last.at, zone)}.{answers}")
 
 
 def keep_shortlist(care_request: CareRequest, kept: Kept | None = None) -> None:

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from maillage.availability.enums import HORIZON_DAYS
 from maillage.kernel import journal, pulse
-from maillage.kernel.errors import DomainError, NotAllowed
+from maillage.kernel.errors import DomainError, NotAllowed, Unchanged
 from maillage.kernel.permissions import Actor
 from maillage.snp.enums import HoursKind
 from maillage.snp.models import DeskHours, DeskSettings, RedFlag, RedFlagList
@@ -87,6 +87,14 @@ def set_desk(
     return settings
 
 
+def _is_in_force(cpts: Cpts, at: dt.datetime, said: Mapping[str, Any], labels: list[str]) -> bool:
+    """Whether the list of that moment says the same signs, in the same order, validated the same."""
+    found = RedFlagList.objects.filter(cpts=cpts).in_force(at).first()
+    if found is None or any(getattr(found, name) != value for name, value in said.items()):
+        return False
+    return [flag.label for flag in found.flags.all()] == labels
+
+
 @transaction.atomic
 def validate_red_flags(
     *,
@@ -98,7 +106,10 @@ def validate_red_flags(
     is_example: bool = False,
     valid_from: dt.datetime | None = None,
 ) -> RedFlagList:
-    """Put a new list of signs in force, validated by a named doctor. Raises NotAllowed, BadSettings."""
+    """Put a new list of signs in force, validated by a named doctor.
+
+    Raises NotAllowed, BadSettings, Unchanged (that list is in force, validated by the same that day).
+    """
     if not can_set_desk(by, cpts):
         raise NotAllowed(
             "Seuls le coordinateur et l'administrateur enregistrent la liste des signes d'alerte."
@@ -112,13 +123,16 @@ def validate_red_flags(
         raise BadSettings("La date de validation de la liste est encore à venir.")
     if not validated_by.strip():
         raise BadSettings("Indiquez le médecin de la CPTS qui a validé la liste.")
-    flag_list = RedFlagList.objects.create(
-        cpts=cpts,
-        valid_from=valid_from or timezone.now(),
-        validated_by=validated_by.strip(),
-        validated_on=validated_on,
-        is_example=is_example,
-    )
+    valid_from = valid_from or timezone.now()
+    Cpts.objects.select_for_update(of=("self",), no_key=True).get(pk=cpts.pk)
+    said = {
+        "validated_by": validated_by.strip(),
+        "validated_on": validated_on,
+        "is_example": is_example,
+    }
+    if _is_in_force(cpts, valid_from, said, kept):
+        raise Unchanged("Rien ne change : cette liste, ainsi validée, est déjà en service.")
+    flag_list = RedFlagList.objects.create(cpts=cpts, valid_from=valid_from, **said)
     RedFlag.objects.bulk_create(
         RedFlag(cpts=cpts, flag_list=flag_list, position=position, label=label)
         for position, label in enumerate(kept, start=1)

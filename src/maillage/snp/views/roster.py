@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.shortcuts import redirect
 from django.utils import timezone
 
-from maillage.kernel.errors import DomainError, NotAllowed
+from maillage.kernel.errors import DomainError, NotAllowed, Unchanged
 from maillage.kernel.pages import page, render_page
 from maillage.kernel.permissions import Permission
 from maillage.snp import actions, queries
@@ -24,6 +24,9 @@ def _try(request, form, call) -> bool:
         call()
     except NotAllowed:
         raise
+    except Unchanged as same:
+        messages.info(request, str(same))
+        return False
     except DomainError as error:
         if form is None:
             messages.error(request, str(error))

@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.shortcuts import redirect
 from django.utils import timezone
 
-from maillage.kernel.errors import DomainError, NotAllowed
+from maillage.kernel.errors import DomainError, NotAllowed, Unchanged
 from maillage.kernel.pages import page, render_page
 from maillage.kernel.permissions import Permission
 from maillage.snp import actions, queries
@@ -108,6 +108,9 @@ def signs_settings(request):
             )
         except NotAllowed:
             raise
+        except Unchanged as same:
+            messages.info(request, str(same))
+            return redirect("snp:settings", cpts=request.cpts.slug)
         except DomainError as error:
             form.add_error(None, str(error))
         else:
