@@ -20,6 +20,7 @@ from maillage.accounts.rules import SeatActor, UserActor
 from maillage.kernel import instance
 from maillage.kernel.identifiers import format_phone
 from maillage.kernel.permissions import Actor, Permission
+from maillage.kernel.prepared import Prepared
 from maillage.territory.models import Cpts
 
 # At the door of a demonstration: the roles of the thread first.
@@ -40,6 +41,19 @@ def seats_of(user: User) -> list[Seat]:
         )
 
 
+_active_seats = Prepared(
+    lambda user, slug, day: (
+        Seat.objects.filter(user=user, cpts__slug=slug)
+        .active(day)
+        .select_related("cpts")
+        .order_by("pk")
+    ),
+    user=int,
+    slug=str,
+    day=dt.date,
+)
+
+
 def actor_of(user) -> UserActor:
     return UserActor(user if user.is_authenticated else None)
 
@@ -47,12 +61,7 @@ def actor_of(user) -> UserActor:
 def actor_in(user: User, *, slug: str, seat_id: int | None) -> SeatActor | None:
     """The person's seat in the CPTS of the URL: the chosen one, else the first, else None."""
     with scopes_disabled():  # the scope is opened by what is found here
-        seats = list(
-            Seat.objects.filter(user=user, cpts__slug=slug)
-            .active(timezone.localdate())
-            .select_related("cpts")
-            .order_by("pk")
-        )
+        seats = _active_seats(user=user.pk, slug=slug, day=timezone.localdate())
     if not seats:
         return None
     seat = next((seat for seat in seats if seat.pk == seat_id), seats[0])

@@ -142,7 +142,7 @@ def _digest(*parts) -> str:
 def _state_of(pk: int, queue: Queue, settings: DeskSettings, now: dt.datetime) -> str:
     """All of it but the ranking: its version, its proposals, the minute."""
     proposals = [(each.pk, each.state, each.is_away) for each in queue.proposals[pk]]
-    minute = int(now.timestamp()) // 60
+    minute = (int(now.timestamp()) + pk % 60) // 60  # not all the requests at once
     return f"{pk}-{_digest(queue.versions[pk], proposals, settings.directory, minute)}"
 
 

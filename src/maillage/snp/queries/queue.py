@@ -277,13 +277,13 @@ def _queue(cpts: Cpts, before: Queue | None, settings: DeskSettings, now: dt.dat
     """After another, reads again only what changed: every act on a request moves its version."""
     order = _order(cpts)
     kept = {} if before is None else {row.id: row for row in before.rows}
-    same = [pk for pk, version in order.items() if pk in kept and before.versions[pk] == version]
-    changed = [pk for pk in order if pk not in set(same)]
+    same = {pk for pk, version in order.items() if pk in kept and before.versions[pk] == version}
+    changed = [pk for pk in order if pk not in same]
     said = {row["pk"]: row for row in _said(cpts, changed)} if changed else {}
     asked = proposals_of(cpts, changed if before is None else _asked(cpts, changed))
     for pk, row in said.items():
         kept[pk] = _row(row, asked[pk], settings, now)
-    shown = [pk for pk in order if pk in said or pk in set(same)]
+    shown = [pk for pk in order if pk in said or pk in same]
     # What is under an absence is found only now: whatever calls comes first, the order kept.
     rows = sorted((kept[pk] for pk in shown), key=lambda row: not row.alert)
     return Queue(
