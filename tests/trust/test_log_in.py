@@ -10,17 +10,27 @@ from urllib.parse import urljoin
 
 import pytest
 import requests
+from django.utils import timezone
+from django_scopes import scope
 from hostile import RPPS, Provider, exercise
 
+from factories import make_professional
 from maillage.accounts import actions, gateway, queries
 from maillage.accounts.enums import Role, SeatState
 from maillage.accounts.gateway import psc
 from maillage.accounts.models import ProfessionalIdentity
+from maillage.accounts.rules import SYSTEM, UserActor
+from maillage.directory.actions import LinkRefused, add_to_cpts, link_account, link_own_record
+from maillage.directory.actions import accounts as linking
+from maillage.directory.models import ProfessionalAccount
+from maillage.directory.queries import record_of_card
 from maillage.kernel.errors import NotAllowed
-from people import actor_as, make_cpts, make_seat, make_user
+from maillage.kernel.models import JournalLine
+from people import actor_as, link, make_cpts, make_seat, make_user
 from trusted import evidence
 
 pytestmark = pytest.mark.django_db
+OWN = "/compte/fiche/"
 HERE = Path(__file__).parent
 
 
@@ -211,6 +221,68 @@ def test_several_exercises_ask_which(client, doctor, provider):
     assert client.session["_auth_user_id"] == str(doctor.user.pk)
 
 
+def shown(client):
+    return client.get(OWN).content.decode().replace("&#39;", "'")
+
+
+def test_a_card_links_the_record_of_its_number_and_no_other(client, doctor, provider):
+    make_professional()
+    enter(client, provider)
+    assert "Aucune fiche" in shown(client) and client.post(OWN).status_code == 409
+    record = make_professional(rpps=RPPS)
+    assert "Relier cette fiche" in shown(client) and RPPS in shown(client)
+    assert client.post(OWN)["Location"] == "/"
+    account = ProfessionalAccount.objects.get()
+    assert (account.user_id, account.professional_id) == (doctor.user_id, record.pk)
+    assert account.verified_by_id == doctor.user_id
+    line = JournalLine.objects.get(action="directory.account_linked")
+    assert (line.user_id, line.data["how"]) == (doctor.user_id, "card")
+    assert "Votre compte est relié" in shown(client) and "Relier cette" not in shown(client)
+    assert client.post(OWN).status_code == 409 and ProfessionalAccount.objects.count() == 1
+    # What an administrator ended, the card alone does not bring back.
+    ProfessionalAccount.objects.update(ended_on=timezone.localdate())
+    assert client.post(OWN).status_code == 409
+
+
+def test_a_card_takes_no_record_that_another_account_holds(client, doctor, provider):
+    record, holder = make_professional(rpps=RPPS), make_user("tient@cabinet.example")
+    link(holder, record)
+    enter(client, provider)
+    assert "déjà reliée à un autre compte" in shown(client) and "Relier cette" not in shown(client)
+    assert client.post(OWN).status_code == 409
+    assert ProfessionalAccount.objects.get().user == holder
+
+
+def test_only_a_card_under_its_known_name_links_a_record(doctor, provider, settings):
+    record, by = make_professional(rpps=RPPS), UserActor(doctor.user)
+    other = UserActor(make_user("autre@cabinet.example"))
+    with pytest.raises(NotAllowed):
+        link_own_record(by=other, professional=record)
+    with pytest.raises(NotAllowed):
+        link_own_record(by=UserActor(None), professional=record)
+    for changed in ({"new_subject": "f:essai:2"}, {"issuer": "https://autre.example"}):
+        kept = {name: getattr(doctor.user.identities.get(), name) for name in changed}
+        ProfessionalIdentity.objects.update(**changed)
+        assert record_of_card(doctor.user_id) is None
+        with pytest.raises(NotAllowed):
+            link_own_record(by=by, professional=record)
+        ProfessionalIdentity.objects.update(**kept)
+    chief = actor_as(doctor.cpts, Role.ADMINISTRATOR)
+    with scope(cpts=doctor.cpts):
+        add_to_cpts(by=SYSTEM, cpts=doctor.cpts, professional=record)
+        with pytest.raises(LinkRefused):  # nobody says "by card" for somebody else
+            link_account(by=chief, user=doctor.user, professional=record, method="card")
+    assert link_own_record(by=by, professional=record).method == "card"
+
+
+def test_a_record_linked_without_its_card_is_seen(client, doctor, provider, monkeypatch):
+    """The seeded fault: without the rule, any account may take a record."""
+    record, other = make_professional(rpps=RPPS), make_user("autre@cabinet.example")
+    monkeypatch.setattr(linking, "can_link_own_card", lambda actor, professional: True)
+    link_own_record(by=UserActor(other), professional=record)
+    assert ProfessionalAccount.objects.get().user == other
+
+
 def test_an_invitation_brings_a_card_to_its_account_once(client, provider):
     cpts = make_cpts()
     seat = make_seat(cpts, Role.PROFESSIONAL, make_user("ada@cabinet.example"), SeatState.INVITED)
@@ -315,8 +387,14 @@ def test_the_good_path_against_a_real_provider(client, real_provider):
     identity = ProfessionalIdentity.objects.get()
     assert (identity.issuer, identity.name_id) == (real_provider, "899970021889")
     assert client.get(f"/c/{seat.cpts.slug}/").status_code == 200
+    record = make_professional(rpps=RPPS)
+    assert "Relier cette fiche" in client.get(OWN).content.decode()
+    assert client.post(OWN).status_code == 302
+    account = ProfessionalAccount.objects.get()
+    assert (account.user, account.professional, account.method) == (seat.user, record, "card")
     client.post("/compte/logout/")
     again = client.get("/compte/psc/")
     assert client.get("/compte/psc/retour/", {"code": "x", "state": "y"}).status_code == 409
     assert again.status_code == 302
+    evidence("G6", "record linked by the card of its number, real provider", 1)
     evidence("G6", "log-in against a real OpenID provider (django-oauth-toolkit)", "opened")

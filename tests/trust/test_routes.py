@@ -44,7 +44,7 @@ SIGNED_IN = {
     *("home:seats", "accounts:account", "accounts:choose_seat", "accounts:shortcuts"),
     *("accounts:seat_accept", "accounts:seat_decline", "accounts:second_factor"),
     *("accounts:sessions", "accounts:sessions_end", "accounts:session_end"),
-    "rights:own",
+    *("rights:own", "directory:own_record"),
 }
 LINK = {"snp:link", "accounts:invitation"}
 # Pages of the technical operator, outside any CPTS; for anybody else they do not exist.

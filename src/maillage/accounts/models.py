@@ -1,5 +1,6 @@
 from typing import ClassVar
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
@@ -224,6 +225,12 @@ class Throttle(models.Model):
         return f"{self.kind} {self.tries}"
 
 
+class ProfessionalIdentityQuerySet(models.QuerySet):
+    def valid(self):
+        """Cards that open an account today: those of the provider that is set, under a known name."""
+        return self.filter(issuer=settings.PSC_ISSUER, new_subject="").exclude(issuer="")
+
+
 class ProfessionalIdentity(models.Model):
     """Whose account a professional card opens: the provider that vouches, the national identifier.
 
@@ -242,6 +249,8 @@ class ProfessionalIdentity(models.Model):
     subject = models.CharField("nom chez le fournisseur", max_length=255)
     new_subject = models.CharField("nouveau nom", max_length=255, blank=True)
     linked_at = models.DateTimeField("relié le", auto_now_add=True)
+
+    objects = ProfessionalIdentityQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -58,6 +58,7 @@ class LinkMethod(models.TextChoices):
 
     DOCUMENT = "document", "pièce vue par la CPTS"
     PHONE = "phone", "rappel au numéro du cabinet"
+    CARD = "card", "carte professionnelle"
     DEMO = "demo", "démonstration"
 
 

@@ -169,15 +169,16 @@ class ProfessionalForm(forms.Form):
 
 class LinkForm(forms.Form):
     user = forms.ModelChoiceField(label="Compte", queryset=None, empty_label="choisir")
-    method = forms.ChoiceField(label="Identité vérifiée par", choices=LinkMethod.choices)
+    method = forms.ChoiceField(label="Identité vérifiée par")
 
     def __init__(self, data=None, *, users, is_demo):
         super().__init__(data)
         self.fields["user"].queryset = users
-        if not is_demo:
-            self.fields["method"].choices = [
-                (value, label) for value, label in LinkMethod.choices if value != LinkMethod.DEMO
-            ]
+        # A card is the person's own word, from their own account.
+        refused = {LinkMethod.CARD} if is_demo else {LinkMethod.CARD, LinkMethod.DEMO}
+        self.fields["method"].choices = [
+            (value, label) for value, label in LinkMethod.choices if value not in refused
+        ]
 
 
 class DelegationForm(forms.Form):

@@ -1,7 +1,7 @@
 from django.utils import timezone
 
 from maillage.accounts.enums import Role, SeatState
-from maillage.accounts.models import Seat, User
+from maillage.accounts.models import ProfessionalIdentity, Seat, User
 from maillage.directory.models import (
     CptsProfessional,
     Delegation,
@@ -43,6 +43,12 @@ def can_link_in_cpts(actor: Actor, user: User, professional: Professional) -> bo
         cpts=actor.cpts_id, professional=professional
     )
     return seats.exists() and records.exists()
+
+
+def can_link_own_card(actor: Actor, professional: Professional) -> bool:
+    """The card that opens this account says the number of the record."""
+    cards = ProfessionalIdentity.objects.valid().filter(user=actor.user_id)
+    return actor.user_id is not None and cards.filter(name_id=f"8{professional.rpps}").exists()
 
 
 def is_the_professional(actor: Actor, professional: Professional) -> bool:

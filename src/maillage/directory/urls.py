@@ -4,6 +4,7 @@ from maillage.directory import views
 
 app_name = "directory"
 urlpatterns = [
+    path("compte/fiche/", views.own_record, name="own_record"),
     path("c/<slug:cpts>/annuaire/", views.directory, name="list"),
     path("c/<slug:cpts>/annuaire/ajouter/", views.add, name="add"),
     path("c/<slug:cpts>/annuaire/nouveau/", views.create, name="create"),

@@ -7,6 +7,7 @@ from maillage.directory.actions.accounts import (
     end_account_link,
     end_delegation,
     link_account,
+    link_own_record,
 )
 from maillage.directory.actions.finess import StructuresReport, load_structures
 from maillage.directory.actions.locums import LocumRefused, end_locum, name_locum
@@ -63,6 +64,7 @@ __all__ = [
     "end_locum",
     "end_member",
     "link_account",
+    "link_own_record",
     "load_structures",
     "name_locum",
     "note_professional",

@@ -13,6 +13,7 @@ from maillage.directory.rules import (
     can_delegate,
     can_end_delegation,
     can_link_in_cpts,
+    can_link_own_card,
 )
 from maillage.kernel import instance, journal
 from maillage.kernel.errors import DomainError, NotAllowed
@@ -40,8 +41,31 @@ def link_account(
         raise NotAllowed(
             "Un administrateur relie un compte de sa CPTS à un professionnel de son annuaire."
         )
-    if method not in LinkMethod.values or (method == LinkMethod.DEMO and not instance.is_demo()):
+    seen = {LinkMethod.DOCUMENT, LinkMethod.PHONE}
+    if method not in (seen | {LinkMethod.DEMO} if instance.is_demo() else seen):
         raise LinkRefused("Choisissez dans la liste comment l'identité a été vérifiée.")
+    return _link(by, user, professional, method)
+
+
+@transaction.atomic
+def link_own_record(*, by: Actor, professional: Professional) -> ProfessionalAccount:
+    """The person's own card names this record: their account is it, at their word.
+
+    Raises NotAllowed, LinkRefused (linked already; or an administrator ended that link before).
+    """
+    if not can_link_own_card(by, professional):
+        raise NotAllowed("Votre carte ne porte pas le numéro de cette fiche.")
+    user = User.objects.get(pk=by.user_id)
+    if ProfessionalAccount.objects.filter(user=user, professional=professional).exists():
+        raise LinkRefused(
+            "Ce compte a déjà été relié à cette fiche : un administrateur de votre CPTS peut le "
+            "relier de nouveau."
+        )
+    return _link(by, user, professional, LinkMethod.CARD)
+
+
+def _link(by: Actor, user: User, professional: Professional, method: str) -> ProfessionalAccount:
+    """One account for a record, one record for an account: both are held while it is looked at."""
     Professional.objects.select_for_update(of=("self",), no_key=True).get(pk=professional.pk)
     User.objects.select_for_update(of=("self",), no_key=True).get(pk=user.pk)
     live = ProfessionalAccount.objects.filter(ended_on=None)

@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from maillage.accounts.enums import Channel, Role, SeatState
-from maillage.accounts.models import Seat, User
+from maillage.accounts.models import ProfessionalIdentity, Seat, User
 from maillage.directory.models import (
     CptsProfessional,
     Delegation,
@@ -67,6 +67,13 @@ def own_records(user_id: int | None):
     """The national record an account is linked to, as a queryset of zero or one."""
     links = ProfessionalAccount.objects.filter(user=user_id, ended_on=None)
     return Professional.objects.filter(pk__in=links.values("professional"))
+
+
+def record_of_card(user_id: int) -> Professional | None:
+    """The national record whose number the account's card says, whoever it is linked to."""
+    cards = ProfessionalIdentity.objects.valid().filter(user=user_id)
+    numbers = [card.name_id.removeprefix("8") for card in cards]
+    return Professional.objects.filter(rpps__in=numbers).first()
 
 
 def linkable_users(cpts: Cpts):

@@ -6,6 +6,7 @@ from maillage.directory.views.delegations import (
     end_locum,
     name_locum,
 )
+from maillage.directory.views.own import own_record
 from maillage.directory.views.professionals import (
     add,
     bring_back,
@@ -51,6 +52,7 @@ __all__ = [
     "member_end",
     "name_locum",
     "note",
+    "own_record",
     "remove",
     "structure",
     "structure_add",
