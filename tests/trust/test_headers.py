@@ -17,6 +17,7 @@ from world import FAR, routes
 from maillage.accounts.enums import Role
 from maillage.config import urls
 from maillage.kernel.pages import Access, page
+from people import make_cpts, make_user, sign_in
 from trusted import evidence, size
 
 pytestmark = pytest.mark.django_db
@@ -65,6 +66,21 @@ def test_every_answer_carries_its_headers(world):
     assert wrong == [], "\n".join(wrong[:40])
     assert {200, 302, 403, 404} <= tally.keys()
     evidence("G7", "answers met, each with its headers", sum(tally.values()))
+
+
+def test_a_browser_that_leaves_forgets_everything(client):
+    """Log-out, a session closed elsewhere; not a page with a form, which needs its new cookie."""
+    sign_in(client, make_cpts("sortie"), Role.READER)
+    assert "Clear-Site-Data" not in client.get("/compte/logout/")
+    left = client.post("/compte/logout/")
+    assert left.status_code == 302
+    assert left["Clear-Site-Data"] == '"cache", "cookies", "storage"'
+    user = make_user()
+    for url, is_told in (("/compte/", True), ("/compte/login/", False)):
+        client.force_login(user)
+        client.session.delete()
+        assert ("Clear-Site-Data" in client.get(url)) is is_told
+    assert "Clear-Site-Data" not in Client().get("/compte/")  # never signed in: nothing to forget
 
 
 def broken(request):

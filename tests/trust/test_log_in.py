@@ -26,7 +26,7 @@ from maillage.directory.models import ProfessionalAccount
 from maillage.directory.queries import record_of_card
 from maillage.kernel.errors import NotAllowed
 from maillage.kernel.models import JournalLine
-from people import actor_as, link, make_cpts, make_seat, make_user
+from people import actor_as, link, make_cpts, make_seat, make_user, sign_in
 from trusted import evidence
 
 pytestmark = pytest.mark.django_db
@@ -317,6 +317,45 @@ def test_one_proof_opens_no_page_of_a_cpts(client, role):
     answer = client.get(f"/c/{seat.cpts.slug}/")
     assert answer["Location"].startswith("/compte/second-facteur/?next=")
     assert "Ajouter une cl" in client.get(answer["Location"]).content.decode()
+
+
+def test_an_administrator_closes_every_session_of_an_account(client, doctor, provider):
+    here, elsewhere = type(client)(), type(client)()
+    for each in (here, elsewhere):
+        assert enter(each, provider).status_code == 302
+        assert each.get("/compte/sessions/").status_code == 200
+    admin = sign_in(client, doctor.cpts, Role.ADMINISTRATOR)
+    url = f"/c/{doctor.cpts.slug}/roles/{doctor.pk}/sessions/"
+    assert url in client.get(f"/c/{doctor.cpts.slug}/roles/").content.decode()
+    assert client.post(url)["Location"] == f"/c/{doctor.cpts.slug}/roles/"
+    for each in (here, elsewhere):
+        answer = each.get("/compte/sessions/")
+        assert answer["Location"].startswith("/compte/login/")
+        assert "cookies" in answer["Clear-Site-Data"]
+    line = JournalLine.objects.get(action="seat.sessions_ended")
+    assert (line.seat_id, line.data["count"]) == (admin.seat_id, 2)
+    assert not doctor.user.usersession_set.exists()
+    assert enter(here, provider).status_code == 302  # not locked out: a new log-in opens
+    assert here.get("/compte/sessions/").status_code == 200
+
+
+def test_only_an_administrator_of_theirs_closes_the_sessions_of_somebody(doctor):
+    cpts = doctor.cpts
+    for role in Role:
+        if role != Role.ADMINISTRATOR:
+            with pytest.raises(NotAllowed):
+                actions.end_seat_sessions(by=actor_as(cpts, role), seat=doctor)
+    with pytest.raises(NotAllowed):
+        actions.end_seat_sessions(by=actor_as(make_cpts("autre"), Role.ADMINISTRATOR), seat=doctor)
+    # Whoever is only invited somewhere is not signed out by whoever invited them.
+    admin = actor_as(cpts, Role.ADMINISTRATOR)
+    for state in SeatState:
+        seat = make_seat(cpts, Role.READER, state=state)
+        if state in {SeatState.ACTIVE, SeatState.SUSPENDED}:
+            assert actions.end_seat_sessions(by=admin, seat=seat) == 0
+        else:
+            with pytest.raises(NotAllowed):
+                actions.end_seat_sessions(by=admin, seat=seat)
 
 
 def test_a_closed_session_ends_at_its_next_request(client, doctor, provider):

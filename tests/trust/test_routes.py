@@ -105,6 +105,7 @@ LISTS = {
 OBJECTS = {
     "accounts:seat_move": ("seat", {A}, {A}),
     "accounts:card_confirm": ("seat", {A}, {A}),
+    "accounts:seat_sessions_end": ("seat", {A}, {A}),
     "territory:commune": ("commune", ALL, ALL),
     "directory:detail": ("professional", INSIDE, INSIDE),
     "directory:note": ("professional", INSIDE, {C}),

@@ -104,6 +104,29 @@ TRIES: dict[str, tuple[int, int]] = {
 }
 TRIES_KEPT_MINUTES = 24 * 60
 
+# Words that whoever knows the platform tries first; those of the person and of their CPTS are added
+# (see `queries.guessed_words`). Without accents, in lower case.
+GUESSED_WORDS = frozenset(
+    {
+        *("maillage", "cpts", "communaute", "professionnelle", "territoriale", "sante", "rpps"),
+        *("medecin", "docteur", "infirmier", "infirmiere", "pharmacie", "pharmacien", "kine"),
+        *("sagefemme", "cabinet", "hopital", "clinique", "patient", "soins", "regulation"),
+        *("secretaire", "coordinateur", "coordinatrice", "administrateur", "president"),
+        *("motdepasse", "password", "azerty", "qwerty", "bonjour", "bienvenue", "soleil", "admin"),
+        *(
+            "printemps",
+            "automne",
+            "hiver",
+            "janvier",
+            "decembre",
+            "123456789",
+            "12345678",
+            "123456",
+        ),
+        *("2024", "2025", "2026", "2027", "2028"),
+    }
+)
+
 # A session this young needs no new proof of who sits there.
 FRESH_MINUTES = 10
 

@@ -14,14 +14,14 @@ from django.db.models import Max
 from django.utils import timezone
 from django_scopes import scopes_disabled
 
-from maillage.accounts.enums import INVITATION_DAYS, Channel, Role, SeatState
+from maillage.accounts.enums import GUESSED_WORDS, INVITATION_DAYS, Channel, Role, SeatState
 from maillage.accounts.models import Notice, ProfessionalIdentity, Seat, User
 from maillage.accounts.rules import SeatActor, UserActor
 from maillage.kernel import instance
-from maillage.kernel.identifiers import format_phone
+from maillage.kernel.identifiers import fold, format_phone
 from maillage.kernel.permissions import Actor, Permission
 from maillage.kernel.prepared import Prepared
-from maillage.territory.models import Cpts
+from maillage.territory.models import Commune, Cpts
 
 # At the door of a demonstration: the roles of the thread first.
 DEMO_FIRST = (Role.DISPATCHER, Role.PROFESSIONAL, Role.SECRETARY, Role.COORDINATOR)
@@ -177,6 +177,26 @@ SYSTEMS = (
     ("Mac OS X", "Mac"),
     ("Linux", "Linux"),
 )
+
+
+def guessed_words(user: User | None) -> set[str]:
+    """What is tried first against this person: their names, their address, their CPTSs and communes."""
+    words = set(GUESSED_WORDS)
+    if user is None or user.pk is None:
+        return words
+    words |= {
+        word
+        for text in (user.given_name, user.family_name, user.email)
+        for word in fold(text).split()
+        if len(word) >= 3
+    }
+    with scopes_disabled():
+        held = Seat.objects.filter(user=user).exclude(state=SeatState.LEFT).values("cpts")
+    names = [
+        *Cpts.objects.filter(pk__in=held).values_list("name", flat=True),
+        *Commune.objects.filter(perimeters__cpts__in=held).values_list("name", flat=True),
+    ]
+    return words | {word for name in names for word in fold(name).split() if len(word) >= 4}
 
 
 def device_of(user_agent: str) -> str:

@@ -1,9 +1,11 @@
 """Who acts. The three actors of the house, and what each may do."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from maillage.accounts.enums import GRANTS
+from maillage.accounts.enums import GRANTS, SeatState
 from maillage.accounts.models import ProfessionalIdentity, Seat, User
+from maillage.kernel.identifiers import fold
 from maillage.kernel.permissions import Actor, Permission
 from maillage.territory.models import Cpts
 
@@ -116,6 +118,24 @@ def can_set_shortcuts(actor: Actor, user: User) -> bool:
 
 def can_end_sessions(actor: Actor, user: User) -> bool:
     return actor.kind == "system" or actor.user_id == user.pk
+
+
+def can_end_seat_sessions(actor: Actor, seat: Seat) -> bool:
+    """An administrator of the CPTS of the seat; somebody only invited into it is not theirs yet."""
+    return can_manage_seats(actor, seat.cpts_id) and seat.state in {
+        SeatState.ACTIVE,
+        SeatState.SUSPENDED,
+    }
+
+
+def is_made_of(password: str, words: Iterable[str], *, at_least: int) -> list[str]:
+    """The words that everybody here can guess, when the password holds too little else; else none."""
+    left, found, kept = fold(password).replace(" ", ""), [], len(password)
+    for word in sorted(words, key=lambda each: (-len(each), each)):
+        if times := left.count(word):
+            found.append(word)
+            left, kept = left.replace(word, "|"), kept - times * len(word)
+    return found if kept < at_least else []
 
 
 def can_confirm_subject(actor: Actor, identity: ProfessionalIdentity, seat: Seat) -> bool:

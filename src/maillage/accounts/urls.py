@@ -8,6 +8,9 @@ urlpatterns = [
     path("c/<slug:cpts>/roles/inviter/", views.invite, name="invite"),
     path("c/<slug:cpts>/roles/<int:pk>/etat/", views.seat_move, name="seat_move"),
     path("c/<slug:cpts>/roles/<int:pk>/carte/", views.card_confirm, name="card_confirm"),
+    path(
+        "c/<slug:cpts>/roles/<int:pk>/sessions/", views.seat_sessions_end, name="seat_sessions_end"
+    ),
     path("c/<slug:cpts>/envois/", views.outbox, name="outbox"),
     path("compte/", views.account, name="account"),
     path("compte/role/", views.choose_seat, name="choose_seat"),

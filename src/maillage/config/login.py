@@ -12,10 +12,10 @@ from django.contrib.sites.shortcuts import get_current_site
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.urls import reverse
 
-from maillage.accounts import actions
+from maillage.accounts import actions, queries
 from maillage.accounts.enums import Channel, Tried
 from maillage.accounts.gateway import address_of, is_fresh
-from maillage.accounts.rules import UserActor
+from maillage.accounts.rules import UserActor, is_made_of
 
 
 def count_try(kind: Tried, of: str) -> None:
@@ -93,6 +93,32 @@ class AccountAdapter(DefaultAccountAdapter):
             key=f"account-{uuid.uuid4()}",
             subject=mail.subject[:200],
             body=mail.body,
+        )
+
+
+class NotGuessed:
+    """Refuses a password made of words that whoever knows the person or the platform tries first.
+
+    A long sentence may hold some: what counts is what is left without them.
+    """
+
+    def __init__(self, at_least):
+        self.at_least = at_least
+
+    def validate(self, password, user=None):
+        found = is_made_of(password, queries.guessed_words(user), at_least=self.at_least)
+        if found:
+            said = ", ".join(f"« {word} »" for word in found)
+            raise ValidationError(
+                f"Sans les mots faciles à deviner ici ({said}), il reste moins de "
+                f"{self.at_least} caractères : allongez-le.",
+                code="password_guessed",
+            )
+
+    def get_help_text(self):
+        return (
+            "Les noms de la plateforme, de votre CPTS, de ses communes et le vôtre ne comptent pas "
+            f"dans les {self.at_least} caractères."
         )
 
 

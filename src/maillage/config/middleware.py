@@ -26,6 +26,15 @@ from maillage.territory.models import Cpts
 SENSITIVE = {Permission.SEATS_MANAGE, Permission.RIGHTS}
 
 
+def has_ended(response) -> bool:
+    """The session is over (left, closed elsewhere, too old) and the browser is led out.
+
+    Led out only: on a page with a form it would lose the cookie that the form answers to.
+    """
+    cookie = response.cookies.get(settings.SESSION_COOKIE_NAME)
+    return cookie is not None and cookie["max-age"] == 0 and 300 <= response.status_code < 400
+
+
 class SecurityHeaders:
     def __init__(self, get_response):
         self.get_response = get_response
@@ -39,6 +48,8 @@ class SecurityHeaders:
         # Refusals and redirections too: they name the person and what was asked for.
         if "Cache-Control" not in response.headers:
             add_never_cache_headers(response)
+        if has_ended(response):
+            response.headers["Clear-Site-Data"] = settings.CLEAR_SITE_DATA
         return response
 
 

@@ -56,6 +56,7 @@ ACTS = {
     "rights.purged": "Durées de conservation appliquées",
     "seat.invited": "Invitation envoyée",
     "seat.moved": "Rôle changé d'état",
+    "seat.sessions_ended": "Sessions d'un compte fermées par un administrateur",
     "keys.rotated": "Données rechiffrées avec une nouvelle clé",
     "snp.absence_flagged": "Absence sur un rendez-vous signalée",
     "snp.accepted": "Proposition acceptée",

@@ -21,7 +21,7 @@ from maillage.accounts.actions.seats import (
     move_seat,
     set_shortcuts,
 )
-from maillage.accounts.actions.sessions import end_sessions, list_session
+from maillage.accounts.actions.sessions import end_seat_sessions, end_sessions, list_session
 from maillage.accounts.actions.throttle import TooManyTries, count_try, forget_try, purge_tries
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "count_try",
     "create_user",
     "decline_seat",
+    "end_seat_sessions",
     "end_sessions",
     "forget_try",
     "drop_notices",

@@ -1,4 +1,4 @@
-"""Sessions: closed by the person who opened them, at once."""
+"""Sessions: closed by the person who opened them, or by an administrator of theirs, at once."""
 
 from collections.abc import Sequence
 
@@ -6,8 +6,8 @@ from allauth.usersessions.models import UserSession
 from django.db import transaction
 from django.http import HttpRequest
 
-from maillage.accounts.models import User
-from maillage.accounts.rules import can_end_sessions
+from maillage.accounts.models import Seat, User
+from maillage.accounts.rules import can_end_seat_sessions, can_end_sessions
 from maillage.kernel import journal
 from maillage.kernel.errors import NotAllowed
 from maillage.kernel.permissions import Actor
@@ -24,6 +24,31 @@ def end_sessions(*, by: Actor, user: User, sessions: Sequence[UserSession]) -> i
     for session in sessions:
         session.end()
     journal.record("account.sessions_ended", user, by=by, cpts=by.cpts_id, count=len(sessions))
+    return len(sessions)
+
+
+@transaction.atomic
+def end_seat_sessions(*, by: Actor, seat: Seat) -> int:
+    """Close every session of the account that holds this seat, in an emergency: its next request is a
+    stranger's, here and in its other CPTSs. How many were closed.
+
+    Raises NotAllowed (an administrator of the CPTS, for a role that is open or suspended).
+    """
+    if not can_end_seat_sessions(by, seat):
+        raise NotAllowed(
+            "Seul un administrateur de la CPTS ferme les sessions, d'un rôle actif ou suspendu."
+        )
+    sessions = list(UserSession.objects.filter(user=seat.user_id))
+    for session in sessions:
+        session.end()
+    journal.record(
+        "seat.sessions_ended",
+        seat,
+        by=by,
+        cpts=seat.cpts_id,
+        user=seat.user_id,
+        count=len(sessions),
+    )
     return len(sessions)
 
 

@@ -1,6 +1,12 @@
 """The pages of accounts: seats, one's own account, the doors."""
 
-from maillage.accounts.views.doors import second_factor, session_end, sessions, sessions_end
+from maillage.accounts.views.doors import (
+    seat_sessions_end,
+    second_factor,
+    session_end,
+    sessions,
+    sessions_end,
+)
 from maillage.accounts.views.psc import (
     card_confirm,
     invitation,
@@ -39,6 +45,7 @@ __all__ = [
     "seat_accept",
     "seat_decline",
     "seat_move",
+    "seat_sessions_end",
     "seats",
     "second_factor",
     "session_end",

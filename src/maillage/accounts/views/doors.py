@@ -5,7 +5,9 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from maillage.accounts import actions, gateway, queries
+from maillage.accounts.models import Seat
 from maillage.kernel.pages import Access, page, render_page
+from maillage.kernel.permissions import Permission
 
 
 def next_of(request, given):
@@ -50,6 +52,14 @@ def session_end(request, pk):
     actions.end_sessions(by=request.actor, user=request.user, sessions=[row])
     messages.success(request, "Cette session est fermée.")
     return redirect("accounts:sessions")
+
+
+@page(Permission.SEATS_MANAGE, of=Seat, methods=("POST",))
+def seat_sessions_end(request, seat):
+    """A device is lost, an account is doubtful: an administrator closes all its sessions."""
+    count = actions.end_seat_sessions(by=request.actor, seat=seat)
+    messages.success(request, f"{seat.user} : sessions fermées : {count}.")
+    return redirect("accounts:seats", cpts=request.cpts.slug)
 
 
 @page(Access.SIGNED_IN, methods=("POST",))

@@ -124,6 +124,7 @@ def psc_leave(request):
         return redirect("account_login")
     response = render_page(request, "accounts/psc_leave.html", {"url": url})
     response["Refresh"] = f"0; url={url}"
+    response["Clear-Site-Data"] = settings.CLEAR_SITE_DATA
     return response
 
 
