@@ -4,7 +4,7 @@ VAR ?= var
 export PORT VAR
 
 .DEFAULT_GOAL := help
-.PHONY: help run test trust check bench format lock clean
+.PHONY: help run test trust check bench format lock sbom clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -33,6 +33,10 @@ format: ## put the code in its format
 
 lock: ## compile requirements*.txt from pyproject.toml
 	@tools/lock
+
+sbom: ## the bill of materials of this version (CycloneDX), under dist/
+	@tools/setup run
+	@.venv/bin/python tools/sbom.py
 
 clean: ## forget the environment and the caches (never VAR)
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
