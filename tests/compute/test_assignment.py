@@ -7,48 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from attributions import WEIGHTS, best_by_force, holds, make
 from maillage.compute import assignment as a
 from maillage.compute import reassignment as r
-
-
-def make(rng, n, m, *, classes=3, arcs=0.6, cap=2):
-    demand = a.Demand(
-        priority=rng.integers(0, classes, n),
-        is_heavy=rng.random(n) < 0.4,
-        capacity=rng.integers(0, cap + 1, m),
-        load=rng.integers(0, 3, m),
-        heavy_load=rng.integers(0, 2, m),
-    )
-    may = rng.random((n, m)) < arcs
-    patient, doctor = np.nonzero(may)
-    return demand, a.Pairs(patient, doctor, rng.integers(0, 40, patient.size) / 2)
-
-
-def best_by_force(demand, pairs, weights):
-    """Every attribution: the most of class 0, then 1…, then the least cost."""
-    rows = [
-        [a.NOBODY, *np.flatnonzero(pairs.patient == p).tolist()]
-        for p in range(demand.priority.size)
-    ]
-    found = None
-    for choice in itertools.product(*rows):
-        pair = np.array(choice, dtype=np.int64)
-        taken = pair[pair >= 0]
-        used = np.bincount(pairs.doctor[taken], minlength=demand.capacity.size)
-        if (used > demand.capacity).any():
-            continue
-        classes = int(demand.priority.max()) + 1
-        placed = np.bincount(demand.priority[pair >= 0], minlength=classes)
-        key = (*(-placed).tolist(), a.cost_of(demand, pairs, weights, pair))
-        found = key if found is None else min(found, key)
-    return found
-
-
-WEIGHTS = [
-    a.AssignmentWeights(),
-    a.AssignmentWeights(travel=1, load_step=0, heavy_step=0),
-    a.AssignmentWeights(travel=0.3, load_step=4, heavy_step=7),
-]
 
 
 @pytest.mark.parametrize("weights", WEIGHTS, ids=["usual", "travel", "load"])
@@ -59,16 +20,6 @@ def test_the_best_of_all(seed, weights):
     found = a.solve(demand, pairs, weights)
     told = (*(-found.placed).tolist(), round(found.cost * a.TENTHS))
     assert told == best_by_force(demand, pairs, weights)
-
-
-def holds(demand, pairs, found):
-    taken = found.pair[found.pair >= 0]
-    assert (pairs.patient[taken] == np.flatnonzero(found.pair >= 0)).all()
-    assert (pairs.doctor[taken] == found.doctor[found.pair >= 0]).all()
-    used = np.bincount(pairs.doctor[taken], minlength=demand.capacity.size)
-    assert (used <= demand.capacity).all()
-    assert found.placed.sum() == taken.size
-    assert (found.placed <= found.asked).all()
 
 
 @settings(max_examples=60)
@@ -188,7 +139,7 @@ def test_the_fewest_changes_of_all(seed, weights):
     if placed.size:
         lost = before[rng.choice(placed)]
         allowed[pairs.doctor == pairs.doctor[lost] if seed % 3 == 0 else lost] = False
-    change = r.change_of(demand, pairs, weights, before, allowed)
+    change = r.change_of(demand, pairs, weights, before=before, allowed=allowed)
     holds(demand, pairs, change.after)
     assert allowed[change.after.pair[change.after.pair >= 0]].all()
     told = (
@@ -205,5 +156,5 @@ def test_nothing_moves_when_nothing_is_lost():
     demand, pairs = make(np.random.default_rng(5), 40, 12, cap=4)
     before = a.solve(demand, pairs, a.AssignmentWeights()).pair
     allowed = np.ones(pairs.patient.size, bool)
-    change = r.change_of(demand, pairs, a.AssignmentWeights(), before, allowed)
+    change = r.change_of(demand, pairs, a.AssignmentWeights(), before=before, allowed=allowed)
     assert (change.moved.size, change.price_minutes, change.fewer) == (0, 0.0, 0)

@@ -97,8 +97,14 @@ def check(demand: Demand, pairs: Pairs) -> None:
         raise BadDemand("a class or a capacity below zero")
     if pairs.minutes.size and not (np.isfinite(pairs.minutes).all() and pairs.minutes.min() >= 0):
         raise BadDemand("pairs: a travel time that is not a number of minutes")
-    if np.unique(pairs.patient * max(m, 1) + pairs.doctor).size != pairs.patient.size:
+    keys = pairs.patient * np.int64(max(m, 1)) + pairs.doctor
+    keys.sort()
+    if (keys[1:] == keys[:-1]).any():
         raise BadDemand("pairs: a pair said twice")
+
+
+def classes_of(demand: Demand) -> int:
+    return int(demand.priority.max(initial=-1)) + 1
 
 
 def travel_costs(pairs: Pairs, weights: AssignmentWeights, rows: Int64 | None = None) -> Int64:
@@ -122,8 +128,7 @@ def prices(demand: Demand, costs: Int64, weights: AssignmentWeights) -> Int64:
     highest = int((demand.load + demand.capacity).max(initial=0))
     longest = min(m, demand.priority.size) + 1
     gap = 2 * longest * (int(costs.max(initial=0)) + (each + heavy) * highest) + 1
-    classes = int(demand.priority.max(initial=-1)) + 1
-    return gap * np.arange(classes, 0, -1, dtype=np.int64)
+    return gap * np.arange(classes_of(demand), 0, -1, dtype=np.int64)
 
 
 def solve(demand: Demand, pairs: Pairs, weights: AssignmentWeights) -> Assignment:
@@ -175,7 +180,7 @@ def result(demand: Demand, pairs: Pairs, weights: AssignmentWeights, taken: Int6
     pair = np.full(demand.priority.size, NOBODY, np.int64)
     pair[pairs.patient[taken]] = taken
     doctor = np.where(pair == NOBODY, NOBODY, pairs.doctor[pair] if pairs.doctor.size else NOBODY)
-    classes = int(demand.priority.max(initial=-1)) + 1
+    classes = classes_of(demand)
     is_placed = pair != NOBODY
     return Assignment(
         doctor=doctor,
