@@ -82,6 +82,24 @@ def _tables_emptied_between_tests():
         yield
 
 
+@pytest.fixture
+def owner():
+    """The connection of this test is the owner's of the tables (where there are two roles). Asked for
+    before `db`: a role does not change inside a transaction."""
+    walls.serve_as(settings.OWNER_DATABASE)
+    yield
+    walls.serve_as(walls.SERVING)
+
+
+@pytest.fixture
+def unguarded(owner, db):
+    """The database of somebody who may do anything in it: its owner, the journal's guard lifted."""
+    guard = import_module("maillage.kernel.migrations.0006_journal_guard")
+    with connection.cursor() as cursor:
+        for each in guard.OFF[connection.vendor]:
+            cursor.execute(each)
+
+
 def write_national_rules():
     """What the migrations wrote: a test that empties the tables takes it away with the rest."""
     import_module("maillage.snp.migrations.0008_snp_fee").write_fee(apps, None)

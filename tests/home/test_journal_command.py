@@ -2,14 +2,13 @@
 
 import datetime as dt
 import json
-from importlib import import_module
 
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
-from django.db import connection
 from django.utils import timezone
 
+import walls
 from maillage.accounts.enums import Role
 from maillage.accounts.models import Notice
 from maillage.accounts.rules import SYSTEM
@@ -17,26 +16,14 @@ from maillage.kernel import journal
 from maillage.kernel.models import JournalLine
 from people import make_cpts, make_seat
 
-pytestmark = pytest.mark.django_db
-guard = import_module("maillage.kernel.migrations.0006_journal_guard")
-
 
 @pytest.fixture
-def cpts():
+def cpts(db):
     cpts = make_cpts()
     for n in range(5):
         journal.record("territory.seen", cpts, by=SYSTEM, cpts=cpts, slot=n)
     journal.record("territory.seen", None, by=SYSTEM, cpts=None)
     return cpts
-
-
-@pytest.fixture
-def unguarded():
-    if settings.OWNER_DATABASE is not None:
-        pytest.skip("on PostgreSQL the role that serves cannot lift the guard")
-    with connection.cursor() as cursor:
-        for each in guard.OFF[connection.vendor]:
-            cursor.execute(each)
 
 
 def run(*words, capsys):
@@ -54,12 +41,29 @@ def test_a_journal_that_holds_says_so(cpts, capsys):
         run("verify", "--cpts", "ailleurs", capsys=capsys)
 
 
-def test_a_changed_line_is_named_and_the_command_fails(cpts, unguarded):
+def test_a_changed_line_is_named_and_the_command_fails(unguarded, cpts):
     JournalLine.objects.filter(cpts_id=cpts.pk, number=3).update(action="autre")
     at = timezone.localtime(JournalLine.objects.get(cpts_id=cpts.pk, number=3).at)
     with pytest.raises(CommandError) as told:
         call_command("journal", "verify")
     assert f"vallee : n° 3 ({at:%d/%m/%Y %H:%M:%S}), ligne modifiée" in str(told.value)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(settings.OWNER_DATABASE is None, reason="needs the two roles of PostgreSQL")
+def test_the_role_that_serves_finds_what_the_owner_changed():
+    cpts = make_cpts()
+    for n in range(5):
+        journal.record("territory.seen", cpts, by=SYSTEM, cpts=cpts, slot=n)
+    call_command("journal", "verify")
+    with walls.owner_connection() as owner:
+        owner.execute("ALTER TABLE kernel_journalline DISABLE TRIGGER USER")
+        owner.execute("SELECT set_config('maillage.cpts', '*', true)")
+        changed = owner.execute("UPDATE kernel_journalline SET action = 'x' WHERE number = 2")
+        assert changed.rowcount == 1
+        owner.execute("ALTER TABLE kernel_journalline ENABLE TRIGGER USER")
+    with pytest.raises(CommandError, match=r"vallee : n° 2 .*ligne modifiée"):
+        call_command("journal", "verify")
 
 
 def test_the_heads_are_kept_and_mailed_to_the_officers_once_a_day(cpts, capsys, settings):
@@ -87,7 +91,7 @@ def test_the_clock_anchors_every_day(cpts, settings, monkeypatch):
     assert len(settings.ANCHOR_FILE.read_text().splitlines()) >= 4
 
 
-def test_an_end_cut_after_an_anchor_is_named(cpts, capsys, unguarded):
+def test_an_end_cut_after_an_anchor_is_named(unguarded, cpts, capsys):
     run("anchor", capsys=capsys)
     JournalLine.objects.filter(cpts_id=cpts.pk, number__gt=3).delete()
     with pytest.raises(CommandError, match=r"vallee : n° 4 .*fin du journal coupée"):
