@@ -3,12 +3,11 @@
 import datetime as dt
 import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 
-import psycopg
 import pytest
+from bases import child, superuser
 from django.core.exceptions import FieldError
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
@@ -273,15 +272,6 @@ connection.close()
 """
 
 
-def child(script, out=None, **variables):
-    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "maillage.config.settings"} | variables
-    command = [sys.executable, "-c", script]
-    error = subprocess.STDOUT if out else None
-    subprocess.run(
-        command, env=environment, check=True, timeout=size(120, 1800), stdout=out, stderr=error
-    )
-
-
 def clear_in(folder, *words):
     """Which words stand in the files of a folder, as they are or in UTF-16."""
     held = b"".join(path.read_bytes() for path in Path(folder).rglob("*") if path.is_file())
@@ -360,37 +350,6 @@ with scope(cpts=cpts):
         assert (notice.subject, notice.last_error) == ("Canarisujet", "Canarierreur")
 os._exit(0)  # the log of writes stays as it is
 """
-PATHS = os.pathsep.join(str(Path(__file__).parents[2] / each) for each in ("src", "tests"))
-
-
-def superuser():
-    """A connection that sees where the files of the server are."""
-    return psycopg.connect(os.environ["MAILLAGE_SUPERUSER_DATABASE_URL"], autocommit=True)
-
-
-@pytest.fixture
-def own_base(tmp_path):
-    """Variables of a base of its own, on this run's engine, and where its files are."""
-    folder = tmp_path / "var"
-    (folder / "tmp").mkdir(parents=True)
-    url, owner, files = "", "", folder
-    if connection.vendor == "postgresql":
-        name = f"at_rest_{os.getpid()}_{time.time_ns()}"
-        with superuser() as server:
-            server.execute(f"CREATE DATABASE {name} OWNER maillage_owner")
-            files = Path(server.execute("SHOW data_directory").fetchone()[0])
-        url, owner = (
-            f"{os.environ[each].rpartition('/')[0]}/{name}"
-            for each in ("MAILLAGE_DATABASE_URL", "MAILLAGE_OWNER_DATABASE_URL")
-        )
-    variables = {
-        "VAR": str(folder),
-        "TMPDIR": str(folder / "tmp"),
-        "MAILLAGE_DATABASE_URL": url,
-        "MAILLAGE_OWNER_DATABASE_URL": owner,
-        "PYTHONPATH": PATHS,
-    }
-    return variables, files
 
 
 @pytest.mark.parametrize("fault", ["", "1"], ids=["sealed", "seeded: seals nothing"])

@@ -73,16 +73,17 @@ def _policy(model: type[models.Model]) -> list[str]:
     ]
 
 
-def _grants(role: str) -> list[sql.Composed]:
+def _grants(role: str, made: set[str]) -> list[sql.Composed]:
     """Everything on the rows, nothing on the tables; a line of the journal never changes (and leaves
     only once sealed: a trigger sees to it)."""
     to = sql.Identifier(role)
+    fixed = {each._meta.db_table for each in APPEND_ONLY}
     said = [
         "REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, {}",
         "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {}",
         "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {}",
         "REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM {}",
-        *(f'REVOKE UPDATE ON "{each._meta.db_table}" FROM {{}}' for each in APPEND_ONLY),
+        *(f'REVOKE UPDATE ON "{table}" FROM {{}}' for table in sorted(fixed & made)),
     ]
     return [sql.SQL(each).format(to) for each in said]
 
@@ -101,7 +102,7 @@ def secure() -> int:
             for statement in _policy(model):
                 cursor.execute(statement)
         if settings.APPLICATION_ROLE:
-            for grant in _grants(str(settings.APPLICATION_ROLE)):
+            for grant in _grants(str(settings.APPLICATION_ROLE), made):
                 cursor.execute(grant)
     return len(held)
 
