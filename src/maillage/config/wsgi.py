@@ -2,12 +2,18 @@ import gc
 import os
 import sys
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
+from maillage.config.shedding import Shedding
 from maillage.kernel.supervisor import stop_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "maillage.config.settings")
-application = get_wsgi_application()
+application = Shedding(
+    get_wsgi_application(),
+    at_once=settings.REQUESTS_AT_ONCE,
+    waiting=settings.REQUESTS_WAITING,
+)
 # What is loaded by now lives as long as the worker: the collector need not walk it again.
 gc.collect()
 gc.freeze()

@@ -25,8 +25,8 @@ from maillage.kernel.supervisor import Child, Supervisor, stop_with_parent
 LOCAL = {"127.0.0.1", "localhost", "::1"}
 EVERYWHERE = {"0.0.0.0", "::"}
 WORKERS = 2
-# Per worker. SQLite takes one writer at a time: more threads would only wait for it.
-THREADS = 4
+# Per worker, beside those that work and those that wait: they tell the others to come back.
+SPARE_THREADS = 4
 
 
 class Command(BaseCommand):
@@ -164,11 +164,14 @@ def check_port_is_free(host, port):
 
 
 def children(host, port, workers):
+    threads = settings.REQUESTS_AT_ONCE + settings.REQUESTS_WAITING + SPARE_THREADS
     python = [sys.executable, "-m"]
     granian = [
         *("granian", "--interface", "wsgi", "--host", host, "--port", str(port)),
-        *("--workers", str(workers), "--blocking-threads", str(THREADS), "--no-ws"),
-        *("--respawn-failed-workers", "--workers-kill-timeout", "2", "--log-level", "warning"),
+        *("--workers", str(workers), "--blocking-threads", str(threads), "--no-ws"),
+        *("--respawn-failed-workers", "--workers-kill-timeout", "2"),
+        # Its warnings are about settings: that threads are many, though most of them only wait.
+        *("--log-level", "error"),
         "maillage.config.wsgi:application",
     ]
     return [
