@@ -12,8 +12,8 @@ from maillage.directory.enums import (
     Speciality,
 )
 from maillage.directory.models import CptsProfessional, CptsStructure
-from maillage.kernel.fields import DateField, VersionedForm
-from maillage.kernel.identifiers import is_rpps_shaped, phone_digits
+from maillage.kernel.fields import DateField, PhoneField, VersionedForm
+from maillage.kernel.identifiers import is_rpps_shaped
 
 EVERY = [("", "toutes")]
 
@@ -116,12 +116,7 @@ class ProfessionalForm(forms.Form):
         required=False,
         choices=[("", "sans objet"), *Speciality.choices],
     )
-    phone = forms.CharField(
-        label="Téléphone professionnel",
-        required=False,
-        max_length=30,
-        widget=forms.TextInput(attrs={"type": "tel"}),
-    )
+    phone = PhoneField(label="Téléphone professionnel", required=False)
     email = forms.EmailField(
         label="Adresse électronique professionnelle", required=False, max_length=254
     )
@@ -145,12 +140,6 @@ class ProfessionalForm(forms.Form):
         usual = {"age_from": 0, "age_to": AGE_MAX, "kinds": [CareKind.OFFICE]}
         super().__init__(data, initial=usual | (initial or {}))
         self.fields["commune"].choices = [(each.pk, each.name) for each in communes]
-
-    def clean_phone(self):
-        text = self.cleaned_data["phone"]
-        if text and phone_digits(text) is None:
-            raise forms.ValidationError("Ce n'est pas un numéro de téléphone français.")
-        return text
 
     def row(self) -> ProfessionalRow:
         given = self.cleaned_data

@@ -16,10 +16,10 @@ from maillage.availability import queries as availability
 from maillage.directory import queries as directory
 from maillage.home import queries
 from maillage.home.enums import ACTS, READS
-from maillage.kernel import instance, journal
+from maillage.kernel import instance
 from maillage.kernel.identifiers import fold
 from maillage.kernel.models import JournalLine
-from maillage.kernel.pages import Access, is_fragment, page, render_page
+from maillage.kernel.pages import Access, is_fragment, page, read, render_page
 from maillage.kernel.permissions import Permission
 from maillage.snp import queries as snp
 from maillage.snp.rules import can_see_identity
@@ -87,11 +87,10 @@ def my_day(request):
     if professional is not None:
         for proposal in snp.to_do_for(professional, request.cpts, now=now):
             cards.append((proposal, can_see_identity(request.actor, proposal)))
-    journal.record_read(
+    read(
+        request,
         "home.my_day",
-        by=request.actor,
-        cpts=request.cpts,
-        residents=[p.care_request.resident_id for p, is_open in cards if is_open],
+        [p.care_request.resident_id for p, is_open in cards if is_open],
         purpose="soins du patient accepté",
     )
     context = {

@@ -13,12 +13,42 @@ from django.db.models.query_utils import DeferredAttribute
 
 from maillage.kernel import crypto
 from maillage.kernel.errors import LostUpdate
+from maillage.kernel.identifiers import phone_digits
 
 
 class DateField(forms.DateField):
     """A day, in the browser's own calendar."""
 
     widget = forms.DateInput(attrs={"type": "date", "autocomplete": "off"}, format="%Y-%m-%d")
+
+
+class PhoneField(forms.CharField):
+    """A French or international number; gives its digits, or nothing."""
+
+    def __init__(self, *, label: str = "Téléphone", **given: Any) -> None:
+        attrs = {"type": "tel", "autocomplete": "off", "inputmode": "tel"}
+        super().__init__(label=label, max_length=30, widget=forms.TextInput(attrs=attrs), **given)
+
+    def clean(self, value: Any) -> str:
+        text = super().clean(value)
+        digits = phone_digits(text) if text else ""
+        if digits is None:
+            raise forms.ValidationError(
+                "Ce n'est pas un numéro de téléphone. Exemple : 03 85 00 00 00."
+            )
+        return digits
+
+
+class UsualChoiceField(forms.ChoiceField):
+    """A few buttons; the first answer, the usual one, when nothing is ticked."""
+
+    widget = forms.RadioSelect
+
+    def __init__(self, *, choices: Any, **given: Any) -> None:
+        super().__init__(choices=choices, initial=choices[0][0], required=False, **given)
+
+    def clean(self, value: Any) -> Any:
+        return super().clean(value) or self.initial
 
 
 class VersionedForm(forms.Form):

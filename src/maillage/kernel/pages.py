@@ -1,6 +1,6 @@
 """How a page is declared and rendered. An undeclared view fails the build (see tests/trust)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import wraps
@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import get_object_or_404, render
 from django.utils.cache import add_never_cache_headers, patch_vary_headers
 
+from maillage.kernel import journal
 from maillage.kernel.errors import NotAllowed
 from maillage.kernel.permissions import Permission
 
@@ -90,6 +91,13 @@ def _not_allowed(request: HttpRequest, allowed: tuple[str, ...]) -> HttpResponse
         }
         response.content = render(request, "kernel/error.html", context, using="jinja2").content
     return response
+
+
+def read(request: Any, name: str, residents: Iterable[int | None], *, purpose: str) -> None:
+    """One line of the journal for everybody this answer shows (their ids)."""
+    journal.record_read(
+        name, by=request.actor, cpts=request.cpts, residents=residents, purpose=purpose
+    )
 
 
 def is_fragment(request: HttpRequest) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.apps import apps
 from django.db import models, transaction
+from django.db.migrations import RunPython
 
 from maillage.kernel import crypto
 from maillage.kernel.fields import KeyedHashField, Sealed, SealedTextField
@@ -202,6 +203,22 @@ def _change(
         if text and not crypto.is_sealed(text):
             change[name] = crypto.seal(text, aad=f"{table}|{name}|{pk}|{cpts}")
     return change
+
+
+def seal_rows(tables: dict[str, tuple[list[str], dict[str, str]]]) -> RunPython:
+    """The operation of a migration that seals what stood in clear: the texts and the hashes (which
+    of what) of each table. Not atomic: pages are not emptied inside a transaction."""
+
+    def seal(apps: Any, schema_editor: Any) -> None:
+        connection = schema_editor.connection
+        done = 0
+        with transaction.atomic(using=connection.alias):
+            for table, (texts, hashes) in tables.items():
+                done += seal_clear(connection, table, texts=texts, hashes=hashes)
+        if done:
+            wipe(connection, list(tables))
+
+    return RunPython(seal, elidable=True)
 
 
 def wipe(connection: Any, tables: list[str]) -> None:

@@ -1,33 +1,32 @@
+from functools import partial
+
 from django.contrib import messages
 from django.shortcuts import redirect
 
 from maillage.directory.models import Professional
-from maillage.kernel import journal
 from maillage.kernel.errors import DomainError, LostUpdate, NotAllowed, Unchanged
-from maillage.kernel.pages import page, render_page
+from maillage.kernel.identity import PersonSearchForm
+from maillage.kernel.pages import page, read, render_page
 from maillage.kernel.permissions import Permission
 from maillage.residents import actions, queries
-from maillage.residents.forms import NoticeForm, ResidentForm, SearchForm
+from maillage.residents.forms import NoticeForm, ResidentForm
 from maillage.residents.models import Resident
 
 PURPOSE = "régulation SNP"
 
 
+def _named(request):
+    return partial(queries.communes_named, request.cpts)
+
+
 def _read(request, name, residents):
-    """One line of the journal for everybody this answer shows."""
-    journal.record_read(
-        name,
-        by=request.actor,
-        cpts=request.cpts,
-        residents=[each.pk for each in residents],
-        purpose=PURPOSE,
-    )
+    read(request, name, [each.pk for each in residents], purpose=PURPOSE)
 
 
 @page(Permission.RESIDENT_DESK, methods=("GET", "POST"))
 def search(request):
     """Look for a resident. The criteria are posted: no name or number in an address."""
-    form = SearchForm(request.POST or None, cpts=request.cpts)
+    form = PersonSearchForm(request.POST or None, communes_named=_named(request))
     found = None
     if form.is_valid():
         found = list(queries.find(request.actor, request.cpts, **form.cleaned_data))
@@ -109,9 +108,11 @@ def create(request):
     """Write a resident. Whoever looks like them is shown first, then it is confirmed."""
     doctors = _doctors(request)
     if "prefill" in request.POST:
-        form = ResidentForm(cpts=request.cpts, doctors=doctors, initial=request.POST.dict())
+        form = ResidentForm(
+            communes_named=_named(request), doctors=doctors, initial=request.POST.dict()
+        )
         return _edit_page(request, form)
-    form = ResidentForm(request.POST or None, cpts=request.cpts, doctors=doctors)
+    form = ResidentForm(request.POST or None, communes_named=_named(request), doctors=doctors)
     doubles = []
     if form.is_valid():
         try:
@@ -137,9 +138,9 @@ def edit(request, resident):
     doctors = _doctors(request, resident)
     if request.method != "POST":
         values = ResidentForm.values_of(resident)
-        form = ResidentForm(cpts=request.cpts, doctors=doctors, initial=values)
+        form = ResidentForm(communes_named=_named(request), doctors=doctors, initial=values)
         return _edit_page(request, form, resident=resident)
-    form = ResidentForm(request.POST, cpts=request.cpts, doctors=doctors)
+    form = ResidentForm(request.POST, communes_named=_named(request), doctors=doctors)
     if form.is_valid():
         try:
             actions.change_resident(

@@ -1,44 +1,43 @@
 import json
+from functools import partial
 
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 
-from maillage.kernel import journal
 from maillage.kernel.errors import DomainError
-from maillage.kernel.pages import Access, page, render_page
+from maillage.kernel.identity import PersonSearchForm
+from maillage.kernel.pages import Access, page, read, render_page
 from maillage.kernel.permissions import Permission
 from maillage.kernel.retention import RetentionClass
 from maillage.residents import queries as residents
 from maillage.residents.models import Resident
 from maillage.rights import actions, queries
 from maillage.rights.enums import DONE, ENDS, Step
-from maillage.rights.forms import DurationForm, ErasureForm, PersonForm
+from maillage.rights.forms import DurationForm, ErasureForm
 
 PURPOSE = "droits de la personne"
 
 
 def _read(request, name, people):
-    journal.record_read(
-        name,
-        by=request.actor,
-        cpts=request.cpts,
-        residents=[each.pk for each in people],
-        purpose=PURPOSE,
-    )
+    read(request, name, [each.pk for each in people], purpose=PURPOSE)
 
 
 @page(Permission.RIGHTS, methods=("GET", "POST"))
 def search(request):
     """Whose rights: the criteria are posted, no name in an address."""
-    form = PersonForm(request.POST or None, cpts=request.cpts)
+    form = PersonSearchForm(
+        request.POST or None, communes_named=partial(residents.communes_named, request.cpts)
+    )
     found = None
     if form.is_valid():
         found = residents.find(request.actor, request.cpts, **form.cleaned_data)
         _read(request, "rights.search", found)
     status = 422 if form.is_bound and found is None else 200
-    return render_page(request, "rights/search.html", {"form": form, "found": found}, status=status)
+    communes = residents.suggested_communes(request.cpts)
+    context = {"form": form, "found": found, "communes": communes}
+    return render_page(request, "rights/search.html", context, status=status)
 
 
 def _show(request, resident, form, *, status=200):

@@ -3,9 +3,9 @@
 Not atomic: emptying the pages where the clear text stood is not done inside a transaction.
 """
 
-from django.db import migrations, transaction
+from django.db import migrations
 
-from maillage.kernel.sealing import seal_clear, wipe
+from maillage.kernel.sealing import seal_rows
 
 TABLES = {
     "residents_resident": (
@@ -19,17 +19,7 @@ TABLES = {
 }
 
 
-def seal(apps, schema_editor):
-    connection = schema_editor.connection
-    done = 0
-    with transaction.atomic(using=connection.alias):
-        for table, (texts, hashes) in TABLES.items():
-            done += seal_clear(connection, table, texts=texts, hashes=hashes)
-    if done:
-        wipe(connection, list(TABLES))
-
-
 class Migration(migrations.Migration):
     atomic = False
     dependencies = [("residents", '0004_seal_columns')]
-    operations = [migrations.RunPython(seal, elidable=True)]
+    operations = [seal_rows(TABLES)]

@@ -2,6 +2,7 @@
 
 from django import forms
 
+from maillage.kernel.fields import UsualChoiceField
 from maillage.residents.enums import (
     AgreementGiver,
     AgreementMeans,
@@ -24,26 +25,8 @@ class AgreementForm(forms.Form):
     giver = forms.ChoiceField(
         label="Qui a donné son accord ?", choices=AgreementGiver.choices, widget=forms.RadioSelect
     )
-    scope = forms.ChoiceField(
-        label="Partage accepté avec",
-        choices=SharingScope.choices,
-        initial=SharingScope.CPTS,
-        required=False,
-        widget=forms.RadioSelect,
-    )
-    means = forms.ChoiceField(
-        label="Recueilli",
-        choices=AgreementMeans.choices,
-        initial=AgreementMeans.SPOKEN,
-        required=False,
-        widget=forms.RadioSelect,
-    )
-
-    def clean_scope(self):
-        return self.cleaned_data["scope"] or SharingScope.CPTS
-
-    def clean_means(self):
-        return self.cleaned_data["means"] or AgreementMeans.SPOKEN
+    scope = UsualChoiceField(label="Partage accepté avec", choices=SharingScope.choices)
+    means = UsualChoiceField(label="Recueilli", choices=AgreementMeans.choices)
 
 
 class InformationForm(forms.Form):

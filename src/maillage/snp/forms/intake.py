@@ -3,8 +3,7 @@
 from django import forms
 
 from maillage.directory.enums import CareKind, Profession
-from maillage.kernel.fields import DateField
-from maillage.kernel.identifiers import phone_digits
+from maillage.kernel.fields import DateField, PhoneField, UsualChoiceField
 from maillage.residents.enums import (
     AgreementGiver,
     AgreementMeans,
@@ -18,31 +17,6 @@ NONE_OF_THESE = "none"
 ANOTHER_WORRY = "worry"
 
 NEW_RECORD = "new"
-
-
-class PhoneField(forms.CharField):
-    """A French or international number; gives its digits."""
-
-    def __init__(self, **kwargs):
-        kwargs.setdefault("label", "Téléphone à rappeler")
-        super().__init__(
-            max_length=25,
-            widget=forms.TextInput(
-                attrs={"type": "tel", "autocomplete": "off", "inputmode": "tel"}
-            ),
-            **kwargs,
-        )
-
-    def clean(self, value):
-        value = super().clean(value)
-        if not value:
-            return ""
-        digits = phone_digits(value)
-        if digits is None:
-            raise forms.ValidationError(
-                "Ce n'est pas un numéro de téléphone. Exemple : 03 85 00 00 00."
-            )
-        return digits
 
 
 def set_doubles(fields, doubles) -> None:
@@ -112,7 +86,7 @@ class CareRequestForm(SignsForm):
     )
     # The button « c'est une autre demande », once the likely doubles were shown.
     double_checked = forms.BooleanField(required=False, widget=forms.HiddenInput)
-    phone = PhoneField()
+    phone = PhoneField(label="Téléphone à rappeler")
     commune = forms.ChoiceField(
         label="Commune du patient", error_messages={"required": "Choisissez la commune."}
     )
@@ -171,20 +145,8 @@ class CareRequestForm(SignsForm):
         widget=forms.RadioSelect,
         help_text="Sans accord, l'identité n'est montrée à aucun professionnel.",
     )
-    agreement_scope = forms.ChoiceField(
-        label="Partage accepté avec",
-        choices=SharingScope.choices,
-        initial=SharingScope.CPTS,
-        required=False,
-        widget=forms.RadioSelect,
-    )
-    agreement_means = forms.ChoiceField(
-        label="Accord recueilli",
-        choices=AgreementMeans.choices,
-        initial=AgreementMeans.SPOKEN,
-        required=False,
-        widget=forms.RadioSelect,
-    )
+    agreement_scope = UsualChoiceField(label="Partage accepté avec", choices=SharingScope.choices)
+    agreement_means = UsualChoiceField(label="Accord recueilli", choices=AgreementMeans.choices)
     information = forms.ChoiceField(
         label="Information sur les données",
         choices=[("", "pas encore donnée"), *InformationMeans.choices],
@@ -223,8 +185,6 @@ class CareRequestForm(SignsForm):
             ):
                 if not data.get(name):
                     self.add_error(name, sentence)
-        data["agreement_scope"] = data.get("agreement_scope") or SharingScope.CPTS
-        data["agreement_means"] = data.get("agreement_means") or AgreementMeans.SPOKEN
         data.setdefault("information", "")
         if data.get("channel") != Channel.SAS:
             data["sas_regulated"] = False

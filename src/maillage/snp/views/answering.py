@@ -10,9 +10,8 @@ from django_scopes import scope
 
 from maillage.accounts.rules import LinkActor
 from maillage.directory.enums import CareKind, Profession
-from maillage.kernel import journal
 from maillage.kernel.errors import DomainError
-from maillage.kernel.pages import Access, page, render_page
+from maillage.kernel.pages import Access, page, read, render_page
 from maillage.kernel.permissions import Permission
 from maillage.snp import actions, queries
 from maillage.snp.enums import AgeBand, CareRequestStatus, ProposalState, Reason
@@ -167,12 +166,8 @@ def proposal(request, proposal):
     care_request = proposal.care_request
     open_identity = can_see_identity(request.actor, proposal)
     if open_identity:
-        journal.record_read(
-            "snp.proposal",
-            by=request.actor,
-            cpts=request.cpts,
-            residents=[care_request.resident_id],
-            purpose="soins du patient accepté",
+        read(
+            request, "snp.proposal", [care_request.resident_id], purpose="soins du patient accepté"
         )
     accepted = proposal.state == ProposalState.ACCEPTED
     return render_page(

@@ -10,8 +10,7 @@ from django.utils import timezone
 from markupsafe import Markup
 
 from maillage.directory.enums import CareKind, Profession
-from maillage.kernel import journal
-from maillage.kernel.pages import is_fragment, page, render_page
+from maillage.kernel.pages import is_fragment, page, read, render_page
 from maillage.kernel.permissions import Permission
 from maillage.residents.enums import AgreementGiver
 from maillage.residents.rules import covers
@@ -50,13 +49,7 @@ def board(request):
     # First, because the centres of its communes then serve the ranking too.
     drawn = queries.recent_map_of(request.cpts, timezone.localdate())
     found = queries.board_of(request.cpts, selected=selected, kept=True, settings=settings)
-    journal.record_read(
-        "snp.board",
-        by=request.actor,
-        cpts=request.cpts,
-        residents=found.residents,
-        purpose=PURPOSE,
-    )
+    read(request, "snp.board", found.residents, purpose=PURPOSE)
     response = render_page(request, "snp/board.html", board_context(request, found, drawn))
     response.headers["X-Board-Version"] = str(found.moment)
     return response

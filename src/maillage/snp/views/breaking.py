@@ -3,9 +3,8 @@
 from django.contrib import messages
 from django.shortcuts import redirect
 
-from maillage.kernel import journal
 from maillage.kernel.errors import DomainError, NotAllowed
-from maillage.kernel.pages import page, render_page
+from maillage.kernel.pages import page, read, render_page
 from maillage.kernel.permissions import Permission
 from maillage.snp import actions, queries
 from maillage.snp.forms import GlassForm, GlassReviewForm
@@ -48,13 +47,7 @@ def glass(request, opening):
     care_request = opening.care_request
     is_open = can_see_through(request.actor, opening)
     if is_open:
-        journal.record_read(
-            "snp.glass",
-            by=request.actor,
-            cpts=request.cpts,
-            residents=[care_request.resident_id],
-            purpose="bris de glace",
-        )
+        read(request, "snp.glass", [care_request.resident_id], purpose="bris de glace")
     context = {
         "opening": opening,
         "care_request": care_request if is_open else None,

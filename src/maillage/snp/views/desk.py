@@ -7,9 +7,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from maillage.directory.enums import Profession
-from maillage.kernel import journal
 from maillage.kernel.errors import DomainError, NotAllowed
-from maillage.kernel.pages import is_fragment, page, render_page
+from maillage.kernel.pages import is_fragment, page, read, render_page
 from maillage.kernel.permissions import Permission
 from maillage.snp import actions, queries
 from maillage.snp.enums import (
@@ -79,13 +78,7 @@ def facts(care_request: CareRequest) -> dict:
 def story(request, care_request):
     """A case from its first minute to its end."""
     history = queries.history(care_request)
-    journal.record_read(
-        "snp.story",
-        by=request.actor,
-        cpts=request.cpts,
-        residents=[care_request.resident_id],
-        purpose=PURPOSE,
-    )
+    read(request, "snp.story", [care_request.resident_id], purpose=PURPOSE)
     proposals = care_request.proposals.select_related(
         "professional", "booking__slot__place__commune"
     ).order_by("sent_at", "pk")

@@ -3,9 +3,8 @@
 from django.contrib import messages
 from django.shortcuts import redirect
 
-from maillage.kernel import journal
 from maillage.kernel.errors import DomainError, NotAllowed
-from maillage.kernel.pages import page, render_page
+from maillage.kernel.pages import page, read, render_page
 from maillage.kernel.permissions import Permission
 from maillage.residents import queries as residents
 from maillage.residents.models import Resident, SharingAgreement
@@ -186,13 +185,7 @@ def name_patient(request, care_request):
     if request.method == "POST":
         found = likely_doubles(request, phone=care_request.phone, commune=care_request.commune_id)
     form = PatientForm(request.POST or None, doubles=found)
-    journal.record_read(
-        "snp.name",
-        by=request.actor,
-        cpts=request.cpts,
-        residents=[each.pk for each in found],
-        purpose=PURPOSE,
-    )
+    read(request, "snp.name", [each.pk for each in found], purpose=PURPOSE)
     asked = "resident" in request.POST or not found
     if request.method == "POST" and not asked:
         context = {
@@ -283,11 +276,5 @@ def reorient(request, care_request):
 def by_phone(request):
     """Open requests whose number to call back is this one; posted: no number in an address."""
     found = queries.called_from(request.cpts, request.POST.get("phone", ""))
-    journal.record_read(
-        "snp.by_phone",
-        by=request.actor,
-        cpts=request.cpts,
-        residents=[each.resident_id for each in found],
-        purpose=PURPOSE,
-    )
+    read(request, "snp.by_phone", [each.resident_id for each in found], purpose=PURPOSE)
     return render_page(request, "snp/by_phone.html", {"found": found})

@@ -9,10 +9,9 @@ from django.utils.dateparse import parse_date
 
 from maillage.directory.enums import Profession
 from maillage.directory.models import Professional
-from maillage.kernel import journal
 from maillage.kernel.errors import DomainError, NotAllowed
 from maillage.kernel.identifiers import is_insee
-from maillage.kernel.pages import page, render_page
+from maillage.kernel.pages import page, read, render_page
 from maillage.kernel.permissions import Permission
 from maillage.residents import queries as residents
 from maillage.residents.models import Resident
@@ -85,11 +84,10 @@ def new(request):
         form.choose_doctors(doctors_of(request))
     settings = queries.settings_of(request.cpts)
     is_open = queries.desk_is_open(request.cpts)
-    journal.record_read(
+    read(
+        request,
         "snp.new",
-        by=request.actor,
-        cpts=request.cpts,
-        residents=[each.pk for each in doubles] + [each.resident_id for each in calls],
+        [each.pk for each in doubles] + [each.resident_id for each in calls],
         purpose=PURPOSE,
     )
     return render_page(
