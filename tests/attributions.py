@@ -26,10 +26,10 @@ def make(rng, n, m, *, classes=3, arcs=0.6, cap=2):
     return demand, a.Pairs(patient, doctor, rng.integers(0, 40, patient.size) / 2)
 
 
-def best_by_force(demand, pairs, weights):
-    """Every attribution: the most of class 0, then 1…, then the least cost."""
+def best_by_force(demand, pairs, weights, allowed=True, held=()):
+    """Every attribution that holds some rows: the most of class 0, then 1…, then the least cost."""
     rows = [
-        [a.NOBODY, *np.flatnonzero(pairs.patient == p).tolist()]
+        [a.NOBODY, *np.flatnonzero((pairs.patient == p) & allowed).tolist()]
         for p in range(demand.priority.size)
     ]
     found = None
@@ -37,7 +37,7 @@ def best_by_force(demand, pairs, weights):
         pair = np.array(choice, dtype=np.int64)
         taken = pair[pair >= 0]
         used = np.bincount(pairs.doctor[taken], minlength=demand.capacity.size)
-        if (used > demand.capacity).any():
+        if (used > demand.capacity).any() or not np.isin(held, pair).all():
             continue
         classes = int(demand.priority.max()) + 1
         placed = np.bincount(demand.priority[pair >= 0], minlength=classes)

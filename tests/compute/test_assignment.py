@@ -1,5 +1,6 @@
 """Attribution: the rule against every possible attribution, and what must hold of any."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from attributions import WEIGHTS, best_by_force, holds, make
 from maillage.compute import assignment as a
+from maillage.compute import auction as u
 from maillage.compute import reassignment as r
 
 
@@ -102,10 +104,66 @@ def test_bad_pairs_are_refused(change, said):
         a.solve(demand, change(pairs), a.AssignmentWeights())
 
 
+def test_the_engine_is_told_of_no_diagnosis():
+    """A class, a load, places and pairs: whoever adds a column here reads this."""
+    told = {each.name for kind in (a.Demand, a.Pairs) for each in dataclasses.fields(kind)}
+    of_people = {"priority", "is_heavy", "patient", "doctor", "minutes"}
+    assert told == of_people | {"capacity", "load", "heavy_load"}
+    numbers = (np.integer, np.floating, np.bool_)
+    demand, pairs = make(np.random.default_rng(1), 6, 3)
+    for name in told:
+        column = getattr(demand, name, getattr(pairs, name, None))
+        assert issubclass(column.dtype.type, numbers), name
+
+
+# Some are held
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_best_of_those_that_hold_some_pairs(seed):
+    """Beside every attribution that holds them; and by bids."""
+    rng = np.random.default_rng(seed)
+    demand, pairs = make(rng, int(rng.integers(2, 7)), int(rng.integers(1, 5)))
+    weights = a.AssignmentWeights()
+    held = held_rows(rng, demand, pairs)
+    found = a.solve(demand, pairs, weights, held)
+    holds(demand, pairs, found)
+    assert (found.pair[pairs.patient[held]] == held).all()
+    only = np.ones(pairs.patient.size, bool)
+    only[np.isin(pairs.patient, pairs.patient[held])] = False
+    only[held] = True
+    key = best_by_force(demand, pairs, weights, only, held)
+    assert (*(-found.placed).tolist(), round(found.cost * a.TENTHS)) == key
+    near = u.approximate(demand, pairs, weights, goal=0.0, fixed=held)
+    assert (near.assignment.pair[pairs.patient[held]] == held).all()
+    assert near.assignment.placed.tolist() == found.placed.tolist()
+    assert (found.placed.cumsum() <= near.placed_at_most).all()
+    assert near.cost_at_least <= found.cost <= near.assignment.cost
+
+
+def held_rows(rng, demand, pairs):
+    """A few rows, one a person, that fit."""
+    rows, free = [], demand.capacity.copy()
+    for row in rng.permutation(pairs.patient.size)[:3].tolist():
+        if free[pairs.doctor[row]] and pairs.patient[row] not in pairs.patient[rows]:
+            rows.append(row)
+            free[pairs.doctor[row]] -= 1
+    return np.array(rows, np.int64)
+
+
+def test_what_cannot_be_held_is_refused():
+    demand, _ = make(np.random.default_rng(1), 3, 2)
+    demand = dataclasses.replace(demand, capacity=np.array([1, 1]))
+    pairs = a.Pairs(np.array([0, 0, 1]), np.array([0, 1, 0]), np.array([1.0, 2.0, 3.0]))
+    for rows in ([0, 1], [0, 2]):
+        with pytest.raises(a.BadDemand, match="fixed"):
+            a.solve(demand, pairs, a.AssignmentWeights(), np.array(rows))
+
+
 # After a refusal
 
 
-def best_change_by_force(demand, pairs, weights, before, allowed):
+def best_change_by_force(demand, pairs, weights, before, allowed, held=()):
     """Every attribution of the rows allowed: the most by class, the fewest changes, the least cost."""
     rows = [
         [a.NOBODY, *np.flatnonzero((pairs.patient == p) & allowed).tolist()]
@@ -114,6 +172,8 @@ def best_change_by_force(demand, pairs, weights, before, allowed):
     found = None
     for choice in itertools.product(*rows):
         pair = np.array(choice, dtype=np.int64)
+        if not np.isin(held, pair).all():
+            continue
         used = np.bincount(pairs.doctor[pair[pair >= 0]], minlength=demand.capacity.size)
         if (used > demand.capacity).any():
             continue
@@ -158,3 +218,38 @@ def test_nothing_moves_when_nothing_is_lost():
     allowed = np.ones(pairs.patient.size, bool)
     change = r.change_of(demand, pairs, a.AssignmentWeights(), before=before, allowed=allowed)
     assert (change.moved.size, change.price_minutes, change.fewer) == (0, 0.0, 0)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_nobody_fixed_moves(seed):
+    """The fewest changes of the others, beside every attribution that holds them."""
+    rng = np.random.default_rng(seed)
+    demand, pairs = make(rng, int(rng.integers(3, 7)), int(rng.integers(2, 5)))
+    weights = a.AssignmentWeights()
+    before = a.solve(demand, pairs, weights).pair
+    placed = np.flatnonzero(before >= 0)
+    if placed.size < 2:
+        return
+    who, *others = rng.permutation(placed)
+    is_fixed = np.isin(np.arange(before.size), others[: len(others) // 2 + 1])
+    allowed = ~is_fixed[pairs.patient] | (before[pairs.patient] == np.arange(pairs.patient.size))
+    allowed[before[who]] = False
+    change = r.change_of(demand, pairs, weights, before=before, allowed=allowed, is_fixed=is_fixed)
+    assert (change.after.pair[is_fixed] == before[is_fixed]).all()
+    held = before[is_fixed]
+    key = best_change_by_force(demand, pairs, weights, before, allowed, held)
+    told = (*(-change.after.placed).tolist(), change.moved.size)
+    assert (*told, round(change.after.cost * a.TENTHS)) == key
+
+
+def test_a_class_sold_for_changes_is_seen(monkeypatch):
+    """With prices that are no longer computed, the force above disagrees: it would be seen."""
+    monkeypatch.setattr(a, "prices", lambda demand, *_: np.zeros(a.classes_of(demand), np.int64))
+    seen = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        demand, pairs = make(rng, int(rng.integers(2, 7)), int(rng.integers(2, 5)))
+        found = a.solve(demand, pairs, a.AssignmentWeights())
+        key = best_by_force(demand, pairs, a.AssignmentWeights())
+        seen += (*(-found.placed).tolist(), round(found.cost * a.TENTHS)) != key
+    assert seen > 5

@@ -131,17 +131,50 @@ def prices(demand: Demand, costs: Int64, weights: AssignmentWeights) -> Int64:
     return gap * np.arange(classes_of(demand), 0, -1, dtype=np.int64)
 
 
-def solve(demand: Demand, pairs: Pairs, weights: AssignmentWeights) -> Assignment:
-    """The best attribution, exactly. Raises BadDemand.
+def solve(
+    demand: Demand, pairs: Pairs, weights: AssignmentWeights, fixed: Int64 | None = None
+) -> Assignment:
+    """The best attribution, exactly, of those that hold the rows `fixed` of Pairs. Raises BadDemand."""
+    check(demand, pairs)
+    held = np.zeros(0, np.int64) if fixed is None else fixed
+    rest, rows = without(demand, pairs, held)
+    free = Pairs(pairs.patient[rows], pairs.doctor[rows], pairs.minutes[rows])
+    costs = travel_costs(free, weights)
+    out = prices(rest, costs, weights)[rest.priority]
+    taken = rows[least_cost(rest, free, costs, out, steps(weights))]
+    return result(demand, pairs, weights, np.append(held, taken))
+
+
+def without(demand: Demand, pairs: Pairs, fixed: Int64) -> tuple[Demand, Int64]:
+    """What is left once the rows `fixed` are given: their places are taken and weigh on the doctors, and
+    the rows of other people. Raises BadDemand: a person fixed twice, a doctor over capacity."""
+    who, at = pairs.patient[fixed], pairs.doctor[fixed]
+    m = demand.capacity.size
+    count = np.bincount(at, minlength=m)
+    if np.unique(who).size != who.size or (count > demand.capacity).any():
+        raise BadDemand("fixed: a person twice, or more people than a doctor has places")
+    is_fixed = np.zeros(demand.priority.size, bool)
+    is_fixed[who] = True
+    rest = Demand(
+        priority=demand.priority,
+        is_heavy=demand.is_heavy,
+        capacity=demand.capacity - count,
+        load=demand.load + count,
+        heavy_load=demand.heavy_load + np.bincount(at[demand.is_heavy[who]], minlength=m),
+    )
+    return rest, np.flatnonzero(~is_fixed[pairs.patient])
+
+
+def least_cost(
+    demand: Demand, pairs: Pairs, costs: Int64, out: Int64, load_steps: tuple[int, int]
+) -> Int64:
+    """The rows of Pairs that cost least, when leaving each person out costs `out`.
 
     The flow: source -> person -> doctor (or the doctor's heavy door) -> sink; a doctor's exits are
     as many arcs as places, each dearer than the one before.
     """
-    check(demand, pairs)
     n, m = demand.priority.size, demand.capacity.size
-    costs = travel_costs(pairs, weights)
-    price = prices(demand, costs, weights)
-    each, heavy = steps(weights)
+    each, heavy = load_steps
     flow = min_cost_flow.SimpleMinCostFlow()
     doors, sink = n + m, n + 2 * m  # heavy doors come after the doctors
     target = n + pairs.doctor + np.where(demand.is_heavy[pairs.patient], m, 0)
@@ -151,13 +184,13 @@ def solve(demand: Demand, pairs: Pairs, weights: AssignmentWeights) -> Assignmen
     _exits(flow, doors + np.arange(m), n + np.arange(m), demand.capacity, demand.heavy_load, heavy)
     _exits(flow, n + np.arange(m), np.full(m, sink), demand.capacity, demand.load, each)
     flow.add_arcs_with_capacity_and_unit_cost(
-        np.arange(n), np.full(n, sink), np.ones(n, np.int64), price[demand.priority]
+        np.arange(n), np.full(n, sink), np.ones(n, np.int64), out
     )
     flow.set_nodes_supplies(np.append(np.arange(n), sink), np.append(np.ones(n, np.int64), -n))
     status = flow.solve()
     if status != flow.OPTIMAL:
         raise BadDemand(f"no flow: {status}")
-    return result(demand, pairs, weights, np.flatnonzero(flow.flows(arcs)))
+    return np.flatnonzero(flow.flows(arcs))
 
 
 def _exits(flow: Any, tail: Int64, head: Int64, places: Int64, before: Int64, step: int) -> None:

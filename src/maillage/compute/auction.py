@@ -36,6 +36,7 @@ from maillage.compute.assignment import (
     result,
     steps,
     travel_costs,
+    without,
 )
 from maillage.compute.compiled import compiled
 
@@ -43,6 +44,7 @@ Int32 = NDArray[np.int32]
 
 GRAIN = 16  # of a unit of cost: the least step of a bid
 COARSER = 4  # how much coarser each round of bids is than the next
+AGAIN = 10  # how often a round is made again, at most, when a lowered price kept places empty
 LOWER = 3  # by how many steps of the round before the prices are lowered
 FAR = 2**60
 SPAN = 2  # price of a class above the next, in times the dearest pair
@@ -109,28 +111,41 @@ class _Books(NamedTuple):
 
 
 def approximate(
-    demand: Demand, pairs: Pairs, weights: AssignmentWeights, *, goal: float = 0.002
+    demand: Demand,
+    pairs: Pairs,
+    weights: AssignmentWeights,
+    *,
+    goal: float = 0.002,
+    fixed: Int64 | None = None,
 ) -> Certified:
     """An attribution by the rule of `assignment`, finer and finer until its gap is at most `goal`, or
-    the bids cannot be finer. Raises BadDemand."""
+    the bids cannot be finer; the rows `fixed` of Pairs are held. Raises BadDemand."""
     check(demand, pairs)
-    costs = travel_costs(pairs, weights)
-    highest = int((demand.load + demand.capacity).max(initial=0))
+    rest, free, rows = demand, pairs, None
+    if fixed is not None and fixed.size:
+        rest, rows = without(demand, pairs, fixed)
+        free = Pairs(pairs.patient[rows], pairs.doctor[rows], pairs.minutes[rows])
+    costs = travel_costs(free, weights)
+    highest = int((rest.load + rest.capacity).max(initial=0))
     dearest = int(costs.max(initial=0)) + sum(steps(weights)) * highest + 1
-    classes = classes_of(demand)
-    price = SPAN * dearest * np.arange(classes, 0, -1, dtype=np.int64)
-    out = price[demand.priority]
+    price = SPAN * dearest * np.arange(classes_of(rest), 0, -1, dtype=np.int64)
+    out = price[rest.priority]
 
     def is_near(bids: Bids) -> bool:
         lost = int(out[bids.pair == NOBODY].sum())
         return bids.cost - bids.cost_at_least <= goal * max(bids.cost_at_least - lost, 0)
 
-    bids = auction(demand, pairs, costs, out, steps(weights), is_near)
-    found = result(demand, pairs, weights, bids.pair[bids.pair != NOBODY])
-    lost = int(out[bids.pair == NOBODY].sum())
+    bids = auction(rest, free, costs, out, steps(weights), is_near)
     # Costs are whole: a bound is rounded up.
-    least = max(float(np.ceil(bids.cost_at_least - lost - 1e-9)), 0.0)
-    return Certified(found, _bottleneck(demand, pairs, bids.price), least / TENTHS)
+    least = np.ceil(bids.cost_at_least - int(out[bids.pair == NOBODY].sum()) - 1e-9)
+    least, most = max(int(least), 0), _bottleneck(rest, free, bids.price)
+    taken = bids.pair[bids.pair != NOBODY]
+    if rows is not None and fixed is not None:
+        taken = np.append(fixed, rows[taken])
+        held = result(demand, pairs, weights, fixed)
+        least += round(held.cost * TENTHS)
+        most += held.placed.cumsum()
+    return Certified(result(demand, pairs, weights, taken), most, least / TENTHS)
 
 
 def auction(
@@ -163,16 +178,23 @@ def auction(
         floor=np.zeros(m, np.int64),
     )
     taken = np.full(n, NOBODY, np.int64)
-    step = max(int(out.max(initial=0)) * GRAIN // COARSER**2, 1)
+    step, again = max(int(out.max(initial=0)) * GRAIN // COARSER**2, 1), 0
+    cheapest, surest, pair = FAR, -FAR, taken
     while True:
         _round(step, rows, market, books, taken)
         total, least = _value(rows, market, books.price, taken)
-        pair = np.where(taken == NOBODY, NOBODY, rows.row[taken] if rows.row.size else NOBODY)
-        bids = Bids(pair, books.price // GRAIN, total // GRAIN, least / GRAIN)
-        if step == 1 or is_near(bids):
+        surest = max(surest, least)
+        if total < cheapest:
+            cheapest = total
+            pair = np.where(taken == NOBODY, NOBODY, rows.row[taken] if rows.row.size else NOBODY)
+        bids = Bids(pair, books.price // GRAIN, cheapest // GRAIN, surest / GRAIN)
+        if is_near(bids):
             return bids
-        _lower(LOWER * step, market, books)
-        step = max(step // COARSER, 1)
+        is_stuck = _lower(LOWER * step, market, books)
+        again = again + 1 if is_stuck and again < AGAIN else 0
+        if not again and step == 1:
+            return bids
+        step = step if again else max(step // COARSER, 1)
 
 
 def _bottleneck(demand: Demand, pairs: Pairs, price: Int64) -> Int64:
@@ -340,17 +362,19 @@ def _round(step: int, rows: _Rows, market: _Market, books: _Books, taken: Int64)
 
 
 @compiled
-def _lower(margin: int, market: _Market, books: _Books) -> None:
+def _lower(margin: int, market: _Market, books: _Books) -> bool:
     """Where the next round's prices start: lower than these, and at nothing where a price kept places
-    empty."""
-    m = market.capacity.size
+    empty. Whether there were any."""
+    m, is_stuck = market.capacity.size, False
     for j in range(m):
         count = books.size[j] + books.size[m + j]
         load = market.each * (market.load[j] + count)
         if count < market.capacity[j] and books.floor[j] > load:
             books.floor[j] = 0
+            is_stuck = True
         else:
             books.floor[j] = max(0, min(books.price[j], FAR >> 1) - margin)
+    return is_stuck
 
 
 @compiled
