@@ -221,6 +221,27 @@ def test_nothing_moves_when_nothing_is_lost():
 
 
 @pytest.mark.parametrize("seed", range(40))
+def test_a_place_more(seed):
+    """One more place, perhaps with a refusal: who gains by it, beside every attribution."""
+    rng = np.random.default_rng(seed)
+    demand, pairs = make(rng, int(rng.integers(2, 7)), int(rng.integers(2, 5)))
+    weights = WEIGHTS[seed % len(WEIGHTS)]
+    before = a.solve(demand, pairs, weights).pair
+    more = demand.capacity.copy()
+    more[rng.integers(more.size)] += 1
+    wider = dataclasses.replace(demand, capacity=more)
+    allowed = np.ones(pairs.patient.size, bool)
+    if (before >= 0).any() and seed % 2:
+        allowed[before[rng.choice(np.flatnonzero(before >= 0))]] = False
+    change = r.change_of(
+        wider, pairs, weights, before=before, allowed=allowed, places_before=demand.capacity
+    )
+    key = best_change_by_force(wider, pairs, weights, before, allowed)
+    told = (*(-change.after.placed).tolist(), change.moved.size)
+    assert (*told, round(change.after.cost * a.TENTHS)) == key
+
+
+@pytest.mark.parametrize("seed", range(40))
 def test_nobody_fixed_moves(seed):
     """The fewest changes of the others, beside every attribution that holds them."""
     rng = np.random.default_rng(seed)

@@ -43,53 +43,66 @@ class Gathering:
 
 
 class _Board:
-    """Who has whom, and what one change costs."""
+    """Who has whom, and what one change costs. Plain lists: it is read one number at a time."""
 
     def __init__(
         self, demand: Demand, pairs: Pairs, weights: AssignmentWeights, pair: Int64
     ) -> None:
-        self.costs = travel_costs(pairs, weights)
-        self.doctor_of = pairs.doctor
-        self.is_heavy, self.capacity = demand.is_heavy, demand.capacity
+        self.costs: list[int] = travel_costs(pairs, weights).tolist()
+        self.doctor_of: list[int] = pairs.doctor.tolist()
+        self.is_heavy: list[bool] = demand.is_heavy.tolist()
+        self.capacity: list[int] = demand.capacity.tolist()
         self.each, self.heavy = steps(weights)
-        self.pair = pair.copy()
+        self.pair: list[int] = pair.tolist()
         m, placed = demand.capacity.size, np.flatnonzero(pair != NOBODY)
         at = pairs.doctor[pair[placed]]
-        self.count = np.bincount(at, minlength=m)
+        count = np.bincount(at, minlength=m)
         heavies = np.bincount(at[demand.is_heavy[placed]], minlength=m)
-        self.load, self.heavies = demand.load + self.count, demand.heavy_load + heavies
+        self.count: list[int] = count.tolist()
+        self.load: list[int] = (demand.load + count).tolist()
+        self.heavies: list[int] = (demand.heavy_load + heavies).tolist()
         self.people: list[set[int]] = [set() for _ in range(m)]
         for who, j in zip(placed.tolist(), at.tolist(), strict=True):
             self.people[j].add(who)
         self.order = np.argsort(pairs.patient, kind="stable")
         self.start = np.searchsorted(pairs.patient[self.order], np.arange(pair.size + 1))
+        self.known: dict[int, dict[int, int]] = {}
 
-    def rows(self, who: int) -> Int64:
-        return self.order[self.start[who] : self.start[who + 1]]
-
-    def row_to(self, who: int, j: int) -> int:
-        """The row of this person with doctor j, or NOBODY."""
-        rows = self.rows(who)
-        found = rows[self.doctor_of[rows] == j]
-        return int(found[0]) if found.size else NOBODY
+    def rows(self, who: int) -> dict[int, int]:
+        """By doctor that this person may have, the row."""
+        if who not in self.known:
+            mine = self.order[self.start[who] : self.start[who + 1]].tolist()
+            self.known[who] = {self.doctor_of[row]: row for row in mine}
+        return self.known[who]
 
     def doctor(self, who: int) -> int:
-        return int(self.doctor_of[self.pair[who]])
+        return self.doctor_of[self.pair[who]]
 
     def move(self, who: int, row: int) -> int:
         """Gives this row to somebody placed; what the cost grows by."""
-        heavy = bool(self.is_heavy[who])
-        grown = int(self.costs[row] - self.costs[self.pair[who]])
-        for j, sign in ((self.doctor(who), -1), (int(self.doctor_of[row]), 1)):
+        heavy = self.is_heavy[who]
+        grown = self.costs[row] - self.costs[self.pair[who]]
+        for j, sign in ((self.doctor(who), -1), (self.doctor_of[row], 1)):
             # The k-th place costs k - 1 steps: what the last one costs is paid back.
             last = 0 if sign > 0 else -1
-            grown += sign * self.each * int(self.load[j] + last)
-            grown += sign * self.heavy * int(self.heavies[j] + last) if heavy else 0
+            grown += sign * self.each * (self.load[j] + last)
+            grown += sign * self.heavy * (self.heavies[j] + last) if heavy else 0
             self.count[j] += sign
             self.load[j] += sign
             self.heavies[j] += sign * heavy
             (self.people[j].add if sign > 0 else self.people[j].remove)(who)
         self.pair[who] = row
+        return grown
+
+    def swap_cost(self, who: int, other: int, row: int) -> int:
+        """What the cost grows by when `who` takes the place of `other`, who takes theirs by this row."""
+        left, j = self.doctor(who), self.doctor(other)
+        grown = self.costs[self.rows(who)[j]] - self.costs[self.pair[who]]
+        grown += self.costs[row] - self.costs[self.pair[other]]
+        if self.is_heavy[who] and not self.is_heavy[other]:
+            grown += self.heavy * (self.heavies[j] - self.heavies[left] + 1)
+        elif self.is_heavy[other] and not self.is_heavy[who]:
+            grown += self.heavy * (self.heavies[left] - self.heavies[j] + 1)
         return grown
 
 
@@ -122,12 +135,13 @@ def gather(
         cost, moves = min(tries, key=lambda found: found[0])
         if cost <= worth_minutes * TENTHS:
             price += sum(board.move(who, row) for who, row in moves)
+    after = np.array(board.pair, np.int64)
     return Gathering(
-        after=result(demand, pairs, weights, board.pair[board.pair != NOBODY]),
+        after=result(demand, pairs, weights, after[after != NOBODY]),
         households=len(members),
         together_before=before,
         together=sum(_is_together(board, each) for each in members),
-        moved=np.flatnonzero(board.pair != pair),
+        moved=np.flatnonzero(after != pair),
         price_minutes=price / TENTHS,
     )
 
@@ -148,8 +162,7 @@ def _is_together(board: _Board, members: list[int]) -> bool:
 
 def _common(board: _Board, members: list[int]) -> Iterable[int]:
     """Doctors that every member may have."""
-    known = [set(board.doctor_of[board.rows(who)].tolist()) for who in members]
-    return sorted(set.intersection(*known))
+    return sorted(set.intersection(*(set(board.rows(who)) for who in members)))
 
 
 def _try(
@@ -164,15 +177,15 @@ def _try(
         left = board.doctor(who)
         if left == j:
             continue
-        both = [(who, board.row_to(who, j))]
+        both = [(who, board.rows(who)[j])]
         if board.count[j] >= board.capacity[j]:
             other = _best_swap(board, who, j, may_swap)
-            both.append((other, board.row_to(other, left) if other != NOBODY else NOBODY))
+            both.append((other, board.rows(other)[left] if other != NOBODY else NOBODY))
         if fixed[who] or both[-1][0] == NOBODY:
             moves = []
             break
         for person, row in both:
-            back.append((person, int(board.pair[person])))
+            back.append((person, board.pair[person]))
             cost += board.move(person, row)
             moves.append((person, row))
     for person, row in reversed(back):
@@ -182,17 +195,11 @@ def _try(
 
 def _best_swap(board: _Board, who: int, j: int, may_swap: Bools) -> int:
     """Who of doctor j changes places with this person at the least cost, or NOBODY."""
-    mine, there, left = int(board.pair[who]), board.row_to(who, j), board.doctor(who)
-    best, found = 0, NOBODY
+    left, best, found = board.doctor(who), 0, NOBODY
     for other in sorted(board.people[j]):
-        if not may_swap[other]:
+        if not may_swap[other] or left not in board.rows(other):
             continue
-        row, old = board.row_to(other, left), int(board.pair[other])
-        if row == NOBODY:
-            continue
-        cost = board.move(who, there) + board.move(other, row)
-        board.move(other, old)
-        board.move(who, mine)
+        cost = board.swap_cost(who, other, board.rows(other)[left])
         if found == NOBODY or cost < best:
             best, found = cost, other
     return found

@@ -74,17 +74,21 @@ def change_of(
     before: Int64,
     allowed: Bools,
     is_fixed: Bools | None = None,
+    places_before: Int64 | None = None,
 ) -> Reassignment:
     """The attribution that follows `before` (row of Pairs of each person, or NOBODY), the best by its
     rule, when only the rows `allowed` may still be and nobody of `is_fixed` moves.
 
     `before` is an answer of this module or of `assignment`. Places may have become fewer too, if
-    whoever does not fit has lost their row in `allowed`.
+    whoever does not fit has lost their row in `allowed`; or more, if `places_before` says how many
+    each doctor had.
     """
     case = _case(demand, pairs, weights, before, allowed, is_fixed)
     pair = np.where((before != NOBODY) & allowed[before], before, NOBODY)
     lost = (before != NOBODY) & (pair == NOBODY)
     used = np.minimum(_taken(case, before), demand.capacity)
+    if places_before is not None:
+        used = np.where(demand.capacity > places_before, demand.capacity, used)
     # `before` is the best there was: once whoever lost their row has one, and no place is freer than
     # before, nothing else can gain.
     while (pair[lost] == NOBODY).any() or (
