@@ -8,6 +8,7 @@ import pytest
 from attributions import make
 from maillage.compute import assignment as a
 from maillage.compute import explanation as e
+from maillage.compute import reassignment as r
 
 
 def of(capacity, minutes, *, priority=None, load=None):
@@ -82,31 +83,32 @@ def test_an_earlier_class_is_counted_before():
     assert sorted(found.places.tolist()) == [0, 1, 3, 3]
 
 
-@pytest.mark.parametrize("seed", range(60))
-def test_so_many_places_do(seed):
-    """Given to that doctor, and solved again: each person left out is placed."""
+def with_places(demand, pairs, before, who, j, places):
+    """Whether that person is placed, once doctor j has so many more places."""
+    more = demand.capacity.copy()
+    more[j] += places
+    change = r.change_of(
+        dataclasses.replace(demand, capacity=more), pairs, a.AssignmentWeights(),
+        before=before, allowed=np.ones(pairs.patient.size, bool), places_before=demand.capacity,
+    )  # fmt: skip
+    return change.after.doctor[who] != a.NOBODY
+
+
+def left_out(seed):
     rng = np.random.default_rng(seed)
-    demand, pairs = make(rng, int(rng.integers(4, 16)), int(rng.integers(2, 6)), arcs=0.45, cap=3)
-    weights = a.AssignmentWeights()
-    found = e.missing(demand, pairs, a.solve(demand, pairs, weights).pair)
+    demand, pairs = make(rng, int(rng.integers(4, 20)), int(rng.integers(2, 7)), arcs=0.35, cap=3)
+    before = a.solve(demand, pairs, a.AssignmentWeights()).pair
+    found = e.missing(demand, pairs, before)
     for who in np.flatnonzero(found.doctor != a.NOBODY):
-        more = demand.capacity.copy()
-        more[found.doctor[who]] += found.places[who]
-        wider = dataclasses.replace(demand, capacity=more)
-        assert a.solve(wider, pairs, weights).doctor[who] != a.NOBODY
+        yield demand, pairs, before, who, found.doctor[who], found.places[who]
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_so_many_places_do(seed):
+    assert all(with_places(*each) for each in left_out(seed))
 
 
 def test_a_place_too_few_is_seen():
     """One place less than said does not always do: the number is not idle."""
-    too_few = 0
-    for seed in range(60):
-        rng = np.random.default_rng(seed)
-        demand, pairs = make(rng, int(rng.integers(4, 16)), int(rng.integers(2, 6)), arcs=0.45)
-        weights = a.AssignmentWeights()
-        found = e.missing(demand, pairs, a.solve(demand, pairs, weights).pair)
-        for who in np.flatnonzero(found.doctor != a.NOBODY):
-            more = demand.capacity.copy()
-            more[found.doctor[who]] += found.places[who] - 1
-            wider = dataclasses.replace(demand, capacity=more)
-            too_few += a.solve(wider, pairs, weights).doctor[who] == a.NOBODY
-    assert too_few > 50
+    every = [each for seed in range(40) for each in left_out(seed)]
+    assert sum(not with_places(*each[:-1], each[-1] - 1) for each in every) > len(every) / 4

@@ -4,9 +4,10 @@ The runner-up of somebody placed is the other doctor they may have that would co
 load together, if one person more were taken there.
 
 Somebody left out knows no doctor, or knows only doctors without places, or doctors whose places went to
-others. For the last two: the doctor where the fewest more places would surely do. With as many more
-places there as there are people left out, of the same class or an earlier one, who could come there
-directly or by others moving, everybody who is not placed is somebody else.
+others. For the last two: the doctor where the fewest more places do, when they are given by
+`reassignment` (classes, then the fewest changes). Before this person come those left out of an earlier
+class who could come there, directly or by others moving, and those of the same class who may have that
+doctor: with one place more than these, it is this person's turn.
 """
 
 from dataclasses import dataclass
@@ -63,7 +64,7 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Of each person: `why` nobody; `doctor` where `places` more would surely place them (NOBODY, 0)."""
+    """Of each person: `why` nobody; `doctor` where `places` more would do at most (NOBODY, 0)."""
 
     why: NDArray[np.int8]
     doctor: Int64
@@ -135,10 +136,11 @@ def missing(demand: Demand, pairs: Pairs, pair: Int64) -> Missing:
     classes = int(demand.priority.max(initial=-1)) + 1
     for j in np.unique(pairs.doctor[rows]):
         coming = np.unique(pairs.patient[rows[_reaching(int(j), tail, start)[pairs.doctor[rows]]]])
-        needed = np.bincount(demand.priority[coming], minlength=classes).cumsum()
         own = rows[pairs.doctor[rows] == j]
         who, far = pairs.patient[own], pairs.minutes[own]
-        need = needed[demand.priority[who]]
+        earlier = np.bincount(demand.priority[coming], minlength=classes).cumsum()
+        earlier = np.append(0, earlier)[demand.priority[who]]
+        need = earlier + np.bincount(demand.priority[who], minlength=classes)[demand.priority[who]]
         is_better = (doctor[who] == NOBODY) | (need < places[who])
         is_better |= (need == places[who]) & (far < minutes[who])
         chosen = who[is_better]
