@@ -17,7 +17,7 @@ from factories import make_offer, make_request, set_desk
 from maillage.accounts.rules import SYSTEM
 from maillage.availability import actions as availability
 from maillage.kernel.errors import DomainError
-from maillage.snp import actions
+from maillage.snp import actions, queries
 from maillage.snp.models import CareRequest, Proposal
 from maillage.snp.queries import queue as queues
 from people import actor_as
@@ -190,6 +190,31 @@ def test_the_lines_that_moved_make_the_whole(seed, cpts, desk, clock):
                 page.check(worker)
     kinds = [kind for page in pages for kind in page.kinds]
     assert sum(kind != "whole" for kind in kinds) > len(kinds) / 4
+
+
+@pytest.mark.parametrize("seed", range(size(2, 100)))
+def test_what_is_kept_while_time_passes_is_what_would_be_read(seed, cpts, desk, clock):
+    """Lines, order, counts, absences: nothing of the database's is missed when it is not read."""
+    set_desk(cpts, valid_from=clock.now, soon_minutes=1, late_minutes=2)
+    life, compared = Life(seed, cpts, desk, clock), 0
+    for _ in range(80):
+        life.act()
+        life.wait()
+        now, settings = timezone.now(), queries.settings_of(cpts)
+        kept = queues.queue_kept(cpts, settings, now)
+        if kept.at != now or kept.read_at == now:
+            continue
+        fresh = queues.queue_now(cpts, settings, now)
+        assert (kept.rows, kept.counts) == (fresh.rows, fresh.counts)
+        told = [
+            [(p.pk, p.state, p.is_away) for p in each.proposals[row.id]]
+            for each in (kept, fresh)
+            for row in fresh.rows
+        ]
+        half = len(told) // 2
+        assert told[:half] == told[half:]
+        compared += 1
+    assert compared > 10
 
 
 def take(desk, care_request):

@@ -3,6 +3,7 @@
 import datetime as dt
 import threading
 from collections import defaultdict
+from copy import copy
 from dataclasses import dataclass, field, replace
 
 from django.db.models import Case, Exists, IntegerField, OuterRef, Q, Value, When
@@ -28,7 +29,8 @@ from maillage.territory.models import Cpts
 
 S = CareRequestStatus
 LIVE = (ProposalState.SENT, ProposalState.ACCEPTED)
-QUEUE_KEPT = dt.timedelta(seconds=5)  # what waiting changes; the rest moves the pulse
+QUEUE_KEPT = dt.timedelta(seconds=5)  # what waiting or an absence changes; the rest moves the pulse
+QUEUE_WHOLE = dt.timedelta(minutes=1)  # read again from the first line to the last
 TONES = {
     S.NEW: "info",
     S.PROPOSED: "warn",
@@ -87,8 +89,9 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """Read at one version of the pulse, that of `settings`. `proposals`, `versions` and `moved` are
-    by request; `drawn`: what the page made of the rows, by what the drawing depends on besides.
+    """Read at one version of the pulse, that of `settings`; `at`: what waiting had changed by then.
+    `proposals`, `said` (the columns of each), `versions` and `moved` are by request; `drawn`: what
+    the page made of the rows, by what the drawing depends on besides.
 
     `moved`: a page that shows what was true then, or later, has the row as it is. `followed`: since
     when that is known."""
@@ -99,6 +102,8 @@ class Queue:
     versions: dict[int, int]
     settings: DeskSettings
     at: dt.datetime
+    said: dict[int, dict]
+    read_at: dt.datetime
     drawn: dict[tuple, str] = field(default_factory=dict)
     moved: dict[int, Moment] = field(default_factory=dict)
     followed: Moment | None = None
@@ -293,7 +298,32 @@ def _queue(cpts: Cpts, before: Queue | None, settings: DeskSettings, now: dt.dat
         versions={pk: said[pk]["version"] if pk in said else order[pk] for pk in shown},
         settings=settings,
         at=now if before is None else before.at,
+        said={pk: said[pk] if pk in said else before.said[pk] for pk in shown},
+        read_at=now if before is None else before.read_at,
     )
+
+
+def _waited(cpts: Cpts, before: Queue, settings: DeskSettings, now: dt.datetime) -> Queue:
+    """After another, what changed and what waiting or an absence made of the rest."""
+    queue = _queue(cpts, before, settings, now)
+    asked = [each for proposals in queue.proposals.values() for each in proposals]
+    away = Booking.objects.under_absence().filter(pk__in=[each.booking_id for each in asked])
+    under = set(away.values_list("pk", flat=True)) if asked else set()
+    proposals = {
+        pk: [_told_away(each, each.booking_id in under) for each in found]
+        for pk, found in queue.proposals.items()
+    }
+    rows = [_row(queue.said[pk], proposals[pk], settings, now) for pk in queue.versions]  # in order
+    rows.sort(key=lambda row: not row.alert)
+    return replace(queue, rows=rows, counts=_counts(rows), proposals=proposals, at=now, drawn={})
+
+
+def _told_away(proposal: Proposal, is_away: bool) -> Proposal:
+    """Another worker's thread may hold the same proposal: a copy is changed, never itself."""
+    if proposal.is_away != is_away:
+        proposal = copy(proposal)
+        proposal.is_away = is_away
+    return proposal
 
 
 def _followed(cpts: Cpts, queue: Queue, before: Queue | None) -> Queue:
@@ -330,10 +360,12 @@ def queue_kept(cpts: Cpts, settings: DeskSettings, now: dt.datetime) -> Queue:
             before = None  # the clock was put back
         if (
             before is None
-            or now >= before.at + QUEUE_KEPT
+            or now >= before.read_at + QUEUE_WHOLE
             or before.settings.directory < settings.directory
         ):
             queue = queue_now(cpts, settings, now)
+        elif now >= before.at + QUEUE_KEPT:
+            queue = _waited(cpts, before, settings, now)
         elif before.settings.version < settings.version:
             queue = _queue(cpts, before, settings, now)
         if queue is not before:

@@ -105,7 +105,7 @@ def moved_context(request, queue: queries.Queue, moved: list[Row], selected: int
     return {
         "counts": queue.counts,
         "rows": queue.rows,
-        "moved": _with_current(_lines(moved, url, _drawn_at()), selected),
+        "moved": _with_current(_lines(moved, url, _second()), selected),
         "order": queue.drawn[key],
         "board_url": url,
     }
@@ -113,21 +113,26 @@ def moved_context(request, queue: queries.Queue, moved: list[Row], selected: int
 
 def queue_of(queue: queries.Queue, url: str, selected: int | None) -> Markup:
     """All the lines of the queue."""
-    drawn_at = _drawn_at()
-    key = ("lines", url, drawn_at)
-    if key not in queue.drawn:
-        queue.drawn[key] = _lines(queue.rows, url, drawn_at)
-    return _with_current(queue.drawn[key], selected)
+    key = ("lines", url, _second())
+    html = queue.drawn.get(key)
+    if html is None:
+        for old in [each for each in list(queue.drawn) if each[0] == "lines"]:
+            queue.drawn.pop(old, None)
+        html = queue.drawn[key] = _lines(queue.rows, url, _second())
+    return _with_current(html, selected)
 
 
-def _drawn_at() -> int:
-    return int(timezone.now().timestamp() / LINE_KEPT_SECONDS)
+def _second() -> int:
+    return int(timezone.now().timestamp())
 
 
-def _lines(rows: list[Row], url: str, drawn_at: int) -> str:
-    """Most are drawn already: a line only changes with its row and, every few seconds, with the
-    time it tells."""
-    return "".join(_line(row, f"{url}?demande={row.id}", drawn_at) for row in rows)
+def _lines(rows: list[Row], url: str, second: int) -> str:
+    """Most are drawn already: a line only changes with its row and, every few seconds, not all at
+    once, with the time it tells."""
+    return "".join(
+        _line(row, f"{url}?demande={row.id}", (second + row.id) // LINE_KEPT_SECONDS)
+        for row in rows
+    )
 
 
 def _with_current(html: str, selected: int | None) -> Markup:
