@@ -82,7 +82,7 @@ BACKUP_KEY_FILE = (
 BACKUP_HOURS = int(os.environ.get("MAILLAGE_BACKUP_HOURS", "24"))
 # Of each worker of the server: how many requests it works on at once (SQLite takes one writer at a
 # time: more would only wait for it), and how many more wait in line before one is told to come back.
-REQUESTS_AT_ONCE = 4
+REQUESTS_AT_ONCE = 2
 REQUESTS_WAITING = int(os.environ.get("MAILLAGE_WAITING", "100"))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
