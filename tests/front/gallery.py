@@ -225,7 +225,7 @@ def board(*, now=None, count=10, selected=True, awaited=0):
     now = now or timezone.now()
     drawing = made_up_map()
     rows = _rows(now, drawing.areas, count)
-    queue = Queue(rows, [], {}, {}, SETTINGS, now)
+    queue = Queue(rows, [], {}, {}, SETTINGS, now, {}, now)
     found = Board(queue=queue, current=_current(now) if selected else None)
     ranked = _ranked(drawing.areas) if selected else ()
     left_out = Candidate(

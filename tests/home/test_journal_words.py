@@ -41,18 +41,25 @@ def given(tree, name, function):
     ]
 
 
+def code_in(call, verb):
+    """What a call gives as its code; None when it writes no line of that kind."""
+    if not isinstance(call, ast.Call):
+        return None
+    if ast.unparse(call.func) == f"journal.{verb}":
+        return call.args[0]
+    if verb == "record_read" and ast.unparse(call.func) == "read":  # of a page, kernel.pages
+        return call.args[1]
+    return None
+
+
 def codes_of(tree, verb):
     for function in ast.walk(tree):
         if not isinstance(function, ast.FunctionDef):
             continue
         for call in ast.walk(function):
-            if not (
-                isinstance(call, ast.Call)
-                and isinstance(call.func, ast.Attribute)
-                and ast.unparse(call.func) == f"journal.{verb}"
-            ):
+            first = code_in(call, verb)
+            if first is None:
                 continue
-            first = call.args[0]
             if isinstance(first, ast.JoinedStr):
                 start, hole = first.values
                 for text in given(tree, ast.unparse(hole.value), function):

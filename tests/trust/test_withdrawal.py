@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from world import SIDES, forget_all, methods_of, routes
 
+from maillage.accounts import queries
 from maillage.accounts.enums import Role, SeatState
 from maillage.accounts.models import Seat, SeatQuerySet, User
 from maillage.accounts.rules import SYSTEM, SeatActor
@@ -93,9 +94,17 @@ def test_a_lost_right_is_closed_on_every_route(world, loss):
     evidence("G5", f"requests refused in a living session, {loss}", asked)
 
 
+def seats_of_the_account(user, slug, day):
+    """Whatever their state and their days: `day` is only said."""
+    found = Seat.objects.filter(user=user, cpts__slug=slug).exclude(left_on=day)
+    return found.select_related("cpts").order_by("pk")
+
+
 def test_the_walk_sees_a_seat_that_is_not_looked_at(world, monkeypatch):
     """Seeded fault: the state of the seat is forgotten."""
     monkeypatch.setattr(SeatQuerySet, "active", lambda self, on: self.all())
+    monkeypatch.setattr(queries._active_seats, "written", {})
+    monkeypatch.setattr(queries._active_seats, "make", seats_of_the_account)
     found, _ = still_open(world, suspend, [Role.DISPATCHER])
     assert found
 
