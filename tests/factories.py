@@ -145,7 +145,7 @@ def make_doctor(cpts: Cpts, *, insee=MONTCEAU, is_given=True, **about) -> Profes
     """A general practitioner of the directory, with a mobile, who gives their slots to the CPTS."""
     number = next(_forms)
     usual = {
-        "phone": f"063998{number % 10000:04}",
+        "phone": f"063998{number % 9000:04}",  # from 9000 on: patients of tests/trust
         "places": (PlaceRow(insee=insee, name="Cabinet fictif", address="3 rue de l'Essai"),),
     }
     professional = make_professional(cpts, **usual | about)
@@ -282,7 +282,7 @@ def fill_directory(cpts: Cpts, count: int, *, slots_each=4, first=500_000) -> li
             family_name=f"Nombreux{n}",
             profession="10" if n % 4 else "60",
             speciality="SM54" if n % 4 else "",
-            phone=f"063998{n % 10000:04}",
+            phone=f"063998{n % 9000:04}",
             does_home=n % 2 == 0,
         )
         for n in range(count)

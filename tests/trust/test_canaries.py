@@ -31,7 +31,7 @@ NEVER_A_PATIENT = (
     *(Role.DATA_PROTECTION_OFFICER, Role.READER),
 )
 RIGHTS = re.compile(r"/droits/| rights:")
-PHONE_OF_PATIENT = re.compile(r"0639981[12]|06[  ]?39[  ]?98[  ]?1[12]")
+PHONE_OF_PATIENT = re.compile("06{0}39{0}98{0}9[678]".format("[ \u00a0\u202f]?"))
 
 
 def words_next_door(world) -> list[str]:

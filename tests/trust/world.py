@@ -43,6 +43,7 @@ NOBODYS_ID = 987_654_321
 _worlds = itertools.count()
 FAR = 700_000  # ids next door begin here: none is the id of one of ours
 SIDES = {"own": "Zpropre", "other": "Zautre", "foreign": "Zvoisin"}
+# No professional of tests/factories.py has such a number.
 PHONES = {"own": "06399896", "other": "06399897", "foreign": "06399898"}
 A, C, D, P = Role.ADMINISTRATOR, Role.COORDINATOR, Role.DISPATCHER, Role.PROFESSIONAL
 S = Role.SECRETARY
@@ -402,7 +403,7 @@ def far_away():
 def texts_of(side: str) -> re.Pattern:
     """What betrays a row of one side in a page, a file or a message."""
     digits = PHONES[side]
-    spaced = "[  ]?".join(digits[n : n + 2] for n in range(0, 8, 2))
+    spaced = "[ \u00a0\u202f]?".join(digits[n : n + 2] for n in range(0, 8, 2))
     return re.compile(f"{SIDES[side]}|{SIDES[side].lower()}|{spaced}")
 
 

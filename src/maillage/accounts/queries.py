@@ -191,7 +191,8 @@ def guessed_words(user: User | None) -> set[str]:
         if len(word) >= 3
     }
     with scopes_disabled():
-        held = Seat.objects.filter(user=user).exclude(state=SeatState.LEFT).values("cpts")
+        seats = Seat.objects.filter(user=user).exclude(state=SeatState.LEFT)
+        held = list(seats.values_list("cpts", flat=True))
     names = [
         *Cpts.objects.filter(pk__in=held).values_list("name", flat=True),
         *Commune.objects.filter(perimeters__cpts__in=held).values_list("name", flat=True),
