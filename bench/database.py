@@ -1,15 +1,15 @@
 """The database a bench fills with its own hand, then measures as the platform is served."""
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
 from django_scopes import scopes_disabled
-
-from maillage.config.settings import database
-from maillage.kernel import row_security
 
 
 @contextmanager
@@ -18,6 +18,8 @@ def filling() -> Iterator[None]:
 
     What was made meanwhile is then everybody's: the role that serves is the one that is measured.
     """
+    row_security = import_module("maillage.kernel.row_security")
+    database = import_module("maillage.config.settings").database
     with scopes_disabled():
         if connection.vendor != "postgresql":
             yield
@@ -33,3 +35,11 @@ def filling() -> Iterator[None]:
                     )
         finally:
             row_security._open_as(served)
+
+
+def gave_both_factors(client: Any) -> None:
+    """The log-in of a test client counts as whole: the second factor was given too."""
+    session = client.session
+    session["account_authentication_methods"] = [{"method": "mfa", "at": time.time() + 86_400}]
+    session["account_authentication_methods_user"] = session["_auth_user_id"]
+    session.save()
