@@ -12,6 +12,7 @@ from django.urls import reverse
 from factories import (
     GENELARD,
     MONTCEAU,
+    VALUES,
     make_case,
     make_doctor,
     make_offer,
@@ -22,7 +23,7 @@ from maillage.accounts.enums import Role
 from maillage.kernel.models import JournalLine
 from maillage.residents.models import Resident
 from maillage.snp import queries
-from maillage.snp.models import CareRequest, RedFlagList
+from maillage.snp.models import CareRequest, DeskSettings, RedFlagList
 from maillage.territory.models import Commune
 from people import sign_in
 
@@ -300,6 +301,22 @@ def test_settings_say_the_list_is_an_example_and_keep_the_past(client, cpts):
     lists = RedFlagList.objects.count()
     again = client.post(at("signs_settings", cpts), signed, follow=True)
     assert "Rien ne change" in again.text and RedFlagList.objects.count() == lists
+
+
+def test_settings_sent_twice_are_kept_once(client, cpts, clock):
+    sign_in(client, cpts, Role.COORDINATOR)
+    hours = "lundi 8:00-20:00\nmardi 9:00-18:00"
+    wanted = VALUES | {"summary_minute": "19:30", "hours": hours, "source": "bureau du 23"}
+    kept = DeskSettings.objects.count()
+    for hours, said, more in (
+        (wanted["hours"], "Réglages enregistrés", 1),
+        (wanted["hours"], "Rien ne change", 1),
+        ("lundi 8:00-20:00", "Réglages enregistrés", 2),
+        (wanted["hours"], "Réglages enregistrés", 3),  # as before, but not as now
+    ):
+        clock.move(minutes=1)
+        page = client.post(at("settings", cpts), wanted | {"hours": hours}, follow=True)
+        assert said in page.text and DeskSettings.objects.count() == kept + more
 
 
 def test_a_wrong_line_of_opening_hours_is_named(client, cpts):

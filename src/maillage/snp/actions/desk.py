@@ -40,6 +40,19 @@ def _check(
         )
 
 
+def _works_so(wanted: DeskSettings, spans: Mapping[HoursKind, list[tuple[int, int, int]]]) -> bool:
+    """Whether the desk already works as wanted, for the same reason, at the moment it would begin."""
+    found = DeskSettings.objects.filter(cpts=wanted.cpts).in_force(wanted.valid_from).first()
+    written = {each.name for each in DeskSettings._meta.concrete_fields}
+    said = written - {"id", "cpts", "valid_from", "set_by"}
+    if found is None or any(getattr(found, name) != getattr(wanted, name) for name in said):
+        return False
+    hours = {kind: [] for kind in spans}
+    for each in found.hours.all():
+        hours[HoursKind(each.kind)].append((each.weekday, each.opens_minute, each.closes_minute))
+    return {kind: sorted(each) for kind, each in hours.items()} == dict(spans)
+
+
 @transaction.atomic
 def set_desk(
     *,
@@ -54,7 +67,9 @@ def set_desk(
     """Set how the desk works from `valid_from` (now by default).
 
     `values` are the columns of DeskSettings; `hours` of the desk and `pdsa_hours` are (weekday, 7 for
-    a public holiday, opens, closes) in minutes of the wall clock. Raises NotAllowed, BadSettings.
+    a public holiday, opens, closes) in minutes of the wall clock.
+
+    Raises NotAllowed, BadSettings, Unchanged (that is how the desk works at that moment).
     """
     if not can_set_desk(by, cpts):
         raise NotAllowed(
@@ -62,6 +77,7 @@ def set_desk(
         )
     spans = {HoursKind.DESK: sorted(hours), HoursKind.PDSA: sorted(pdsa_hours)}
     _check(values, spans)
+    Cpts.objects.select_for_update(of=("self",), no_key=True).get(pk=cpts.pk)
     settings = DeskSettings(
         cpts=cpts,
         valid_from=valid_from or timezone.now(),
@@ -69,6 +85,8 @@ def set_desk(
         source=source,
         **values,
     )
+    if _works_so(settings, spans):
+        raise Unchanged("Rien ne change : ces réglages sont déjà en service.")
     settings.save()
     DeskHours.objects.bulk_create(
         DeskHours(

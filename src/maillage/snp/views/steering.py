@@ -85,6 +85,9 @@ def settings(request):
             )
         except NotAllowed:
             raise
+        except Unchanged as same:
+            messages.info(request, str(same))
+            return redirect("snp:settings", cpts=request.cpts.slug)
         except DomainError as error:
             form.add_error(None, str(error))
         else:
