@@ -43,7 +43,8 @@ def test_lines_come_and_go_around_the_one_in_focus(browser, serve, enter):
     assert desk.eval_on_selector_all(LINES, others) == len(before)  # not one was drawn again
     texts = [answer.text() for answer in given if answer.status == 200]
     assert texts and all('id="board-moved"' in text for text in texts)
-    assert sum(map(len, texts)) < 20_000
+    moved = [re.search('<ol id="board-moved".*?</ol>', text, re.DOTALL)[0] for text in texts]
+    assert sum(map(len, moved)) < 20_000  # the map may come with them: it follows every few seconds
 
     other.locator(".cur").get_by_role("link", name="Annuler").click()
     other.get_by_role("radio").first.check()

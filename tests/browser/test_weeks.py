@@ -165,6 +165,7 @@ def test_a_few_weeks_without_scripts(browser, serve, enter, secretary):
     page = browser.new_context(java_script_enabled=False).new_page()
     enter(page, secretary)
     page.goto(f"{serve}{HERE}disponibilites/semaines/")
+    expect(page.locator("[data-week]").first).to_be_focused()
     page.keyboard.type("lu 7-8")
     page.keyboard.press("Tab")
     page.keyboard.type("bonjour")
@@ -202,6 +203,7 @@ def test_the_column_by_keyboard(browser, serve, enter, secretary):
     enter(page, secretary)
     page.goto(f"{serve}{HERE}disponibilites/semaines/")
     fields = page.locator("[data-week]")
+    expect(fields.first).to_be_focused()  # the page is drawn, and ready to be typed in
     for key, rank in (("Enter", 1), ("ArrowDown", 2), ("ArrowUp", 1), ("Tab", 2), ("Shift+Tab", 1)):
         page.keyboard.press(key)
         expect(fields.nth(rank)).to_be_focused()
