@@ -3,6 +3,7 @@ hang, write a file or come back as HTML."""
 
 import random
 import re
+import tempfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -22,7 +23,7 @@ from trusted import evidence, size
 
 pytestmark = pytest.mark.django_db
 TABLES = (LISTS, OBJECTS)
-CANARY = Path("/tmp/maillage-canari")
+CANARY = Path(tempfile.gettempdir()) / "maillage-canari"
 XSS = "<script>zxss()</script>"
 SECONDS = 2.0
 WORDS = {
