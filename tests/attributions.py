@@ -26,21 +26,25 @@ def make(rng, n, m, *, classes=3, arcs=0.6, cap=2):
     return demand, a.Pairs(patient, doctor, rng.integers(0, 40, patient.size) / 2)
 
 
-def best_by_force(demand, pairs, weights, allowed=True, held=()):
-    """Every attribution that holds some rows: the most of class 0, then 1…, then the least cost."""
+def every_attribution(demand, pairs, allowed=True, held=()):
+    """Each that fits and holds some rows: the row of each person, how many of each class are placed."""
     rows = [
         [a.NOBODY, *np.flatnonzero((pairs.patient == p) & allowed).tolist()]
         for p in range(demand.priority.size)
     ]
-    found = None
     for choice in itertools.product(*rows):
         pair = np.array(choice, dtype=np.int64)
         taken = pair[pair >= 0]
         used = np.bincount(pairs.doctor[taken], minlength=demand.capacity.size)
-        if (used > demand.capacity).any() or not np.isin(held, pair).all():
-            continue
-        classes = int(demand.priority.max()) + 1
-        placed = np.bincount(demand.priority[pair >= 0], minlength=classes)
+        if (used <= demand.capacity).all() and np.isin(held, pair).all():
+            classes = int(demand.priority.max()) + 1
+            yield pair, np.bincount(demand.priority[pair >= 0], minlength=classes)
+
+
+def best_by_force(demand, pairs, weights, allowed=True, held=()):
+    """Every attribution that holds some rows: the most of class 0, then 1…, then the least cost."""
+    found = None
+    for pair, placed in every_attribution(demand, pairs, allowed, held):
         key = (*(-placed).tolist(), a.cost_of(demand, pairs, weights, pair))
         found = key if found is None else min(found, key)
     return found

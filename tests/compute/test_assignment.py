@@ -1,14 +1,13 @@
 """Attribution: the rule against every possible attribution, and what must hold of any."""
 
 import dataclasses
-import itertools
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attributions import WEIGHTS, best_by_force, holds, make
+from attributions import WEIGHTS, best_by_force, every_attribution, holds, make
 from maillage.compute import assignment as a
 from maillage.compute import auction as u
 from maillage.compute import reassignment as r
@@ -165,19 +164,8 @@ def test_what_cannot_be_held_is_refused():
 
 def best_change_by_force(demand, pairs, weights, before, allowed, held=()):
     """Every attribution of the rows allowed: the most by class, the fewest changes, the least cost."""
-    rows = [
-        [a.NOBODY, *np.flatnonzero((pairs.patient == p) & allowed).tolist()]
-        for p in range(demand.priority.size)
-    ]
     found = None
-    for choice in itertools.product(*rows):
-        pair = np.array(choice, dtype=np.int64)
-        if not np.isin(held, pair).all():
-            continue
-        used = np.bincount(pairs.doctor[pair[pair >= 0]], minlength=demand.capacity.size)
-        if (used > demand.capacity).any():
-            continue
-        placed = np.bincount(demand.priority[pair >= 0], minlength=int(demand.priority.max()) + 1)
+    for pair, placed in every_attribution(demand, pairs, allowed, held):
         key = (
             *(-placed).tolist(),
             int((pair != before).sum()),
