@@ -25,7 +25,7 @@ def filling() -> Iterator[None]:
             yield
             return
         served = {key: connection.settings_dict[key] for key in row_security.CREDENTIALS}
-        row_security._open_as(database(os.environ["MAILLAGE_SUPERUSER_DATABASE_URL"]))
+        row_security.open_as(database(os.environ["MAILLAGE_SUPERUSER_DATABASE_URL"]))
         try:
             yield
             with connection.cursor() as cursor:
@@ -34,7 +34,7 @@ def filling() -> Iterator[None]:
                         f"GRANT ALL ON ALL {kind} IN SCHEMA public TO {settings.APPLICATION_ROLE}"
                     )
         finally:
-            row_security._open_as(served)
+            row_security.open_as(served)
 
 
 def gave_both_factors(client: Any) -> None:

@@ -70,4 +70,4 @@ def owner_connection(**options):
 def serve_as(role) -> None:
     """From now on the default connection is opened by this role (where there are two)."""
     if settings.OWNER_DATABASE is not None:
-        row_security._open_as(role)
+        row_security.open_as(role)

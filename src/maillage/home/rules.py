@@ -17,21 +17,9 @@ from maillage.kernel.models import Beat
 MOUNTS = Path("/proc/self/mountinfo")
 # What SQLite's locks cannot be trusted on; `fuse.` in front of the name says no more.
 NETWORK = {
-    *(
-        "9p",
-        "afs",
-        "beegfs",
-        "ceph",
-        "cifs",
-        "coda",
-        "davfs",
-        "davfs2",
-        "gfs2",
-        "glusterfs",
-        "gpfs",
-    ),
-    *("lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "rclone", "s3fs", "smb3", "smbfs"),
-    *("sshfs",),
+    *("9p", "afs", "beegfs", "ceph", "cifs", "coda", "davfs", "davfs2", "gfs2", "glusterfs"),
+    *("gpfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "rclone", "s3fs", "smb3"),
+    *("smbfs", "sshfs"),
 }
 # A cache that each process has for itself: what it counts, it counts as many times as there are.
 OWN_CACHES = ("LocMemCache", "DummyCache")

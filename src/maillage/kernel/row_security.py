@@ -142,7 +142,7 @@ def weaknesses() -> list[str]:
     ]
 
 
-def _open_as(role: dict[str, Any]) -> None:
+def open_as(role: dict[str, Any]) -> None:
     """From the next statement on, the connection is this role's."""
     if any(connection.settings_dict[key] != role[key] for key in CREDENTIALS):
         connection.close()
@@ -160,11 +160,11 @@ def as_owner() -> Iterator[None]:
             yield
             return
         served = {key: connection.settings_dict[key] for key in CREDENTIALS}
-        _open_as(owner)
+        open_as(owner)
         try:
             yield
         finally:
-            _open_as(served)
+            open_as(served)
 
 
 def count_rows() -> None:

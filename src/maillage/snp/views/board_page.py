@@ -113,12 +113,13 @@ def moved_context(request, queue: queries.Queue, moved: list[Row], selected: int
 
 def queue_of(queue: queries.Queue, url: str, selected: int | None) -> Markup:
     """All the lines of the queue."""
-    key = ("lines", url, _second())
+    second = _second()
+    key = ("lines", url, second)
     html = queue.drawn.get(key)
     if html is None:
         for old in [each for each in list(queue.drawn) if each[0] == "lines"]:
             queue.drawn.pop(old, None)
-        html = queue.drawn[key] = _lines(queue.rows, url, _second())
+        html = queue.drawn[key] = _lines(queue.rows, url, second)
     return _with_current(html, selected)
 
 
