@@ -80,8 +80,9 @@ BACKUP_KEY_FILE = (
 )
 # `serve` says when the last copy is older.
 BACKUP_HOURS = int(os.environ.get("MAILLAGE_BACKUP_HOURS", "24"))
-# Of each worker of the server: how many requests it works on at once (SQLite takes one writer at a
-# time: more would only wait for it), and how many more wait in line before one is told to come back.
+# Of each worker of the server: how many acts, and how many readings, it works on at once (SQLite takes
+# one writer at a time: more would only wait for it), and how many more requests wait in line before
+# one is told to come back.
 REQUESTS_AT_ONCE = 2
 REQUESTS_WAITING = int(os.environ.get("MAILLAGE_WAITING", "100"))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -151,7 +152,8 @@ TEMPLATES = [
 FORM_RENDERER = "maillage.config.jinja.FormRenderer"
 
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["maillage.accounts.backends.Backend"]
+SESSION_ENGINE = "maillage.accounts.sessions"
 PASSWORD_HASHERS = [  # the first makes; the second still opens older accounts, once
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
