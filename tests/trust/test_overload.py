@@ -12,6 +12,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ClassVar
+from unittest.mock import patch
 
 import pytest
 from django.conf import settings
@@ -22,7 +23,7 @@ from maillage.home.management.commands import serve
 from trusted import evidence, size
 
 HERE = Path(__file__).parent
-PLACES = 2 + 4  # of slow_worker
+PLACES = 2 * 2 + 4  # of slow_worker
 AT_ONCE = size(40, 200)
 
 
@@ -111,6 +112,49 @@ def test_each_request_leaves_its_place_even_when_it_breaks():
     assert said == [("200 OK", [])] and closed[0].startswith("request")
 
 
+def test_what_somebody_does_goes_before_what_screens_ask():
+    begun, free, order = threading.Event(), threading.Event(), []
+
+    def work(environ, start_response):
+        order.append(environ["REQUEST_METHOD"])
+        if environ["REQUEST_METHOD"] == "POST":
+            begun.set()
+            free.wait(10)
+        start_response("200 OK", [])
+        order.append("done " + environ["REQUEST_METHOD"])
+        return [b""]
+
+    door = Shedding(work, at_once=1, waiting=10)
+    with ThreadPoolExecutor(3) as many, patch("maillage.config.shedding.READING_WAITS", 10):
+        act = many.submit(door, {"REQUEST_METHOD": "POST"}, lambda *_: None)
+        assert begun.wait(10)
+        read = many.submit(door, {"REQUEST_METHOD": "GET"}, lambda *_: None)
+        time.sleep(0.05)
+        assert order == ["POST"] and not read.done()
+        free.set()
+        act.result(10), read.result(10)
+    assert order == ["POST", "done POST", "GET", "done GET"]
+
+
+def test_a_long_act_does_not_stop_the_screens():
+    begun, free = threading.Event(), threading.Event()
+
+    def work(environ, start_response):
+        if environ["REQUEST_METHOD"] == "POST":
+            begun.set()
+            free.wait(10)
+        start_response("200 OK", [])
+        return [environ["REQUEST_METHOD"].encode()]
+
+    door = Shedding(work, at_once=1, waiting=10)
+    with ThreadPoolExecutor(2) as many:
+        act = many.submit(door, {"REQUEST_METHOD": "POST"}, lambda *_: None)
+        assert begun.wait(10)
+        assert door({"REQUEST_METHOD": "GET"}, lambda *_: None) == [b"GET"] and not act.done()
+        free.set()
+        assert act.result(10) == [b"POST"]
+
+
 def test_the_refusal_carries_the_headers_of_every_answer():
     class Told(dict):
         cookies: ClassVar[dict] = {}
@@ -121,4 +165,4 @@ def test_the_refusal_carries_the_headers_of_every_answer():
 def test_the_server_has_threads_left_to_refuse():
     command = serve.children("127.0.0.1", 8000, 2)[0].argv
     threads = int(command[command.index("--blocking-threads") + 1])
-    assert threads > settings.REQUESTS_AT_ONCE + settings.REQUESTS_WAITING
+    assert threads > 2 * settings.REQUESTS_AT_ONCE + settings.REQUESTS_WAITING

@@ -164,7 +164,7 @@ def check_port_is_free(host, port):
 
 
 def children(host, port, workers):
-    threads = settings.REQUESTS_AT_ONCE + settings.REQUESTS_WAITING + SPARE_THREADS
+    threads = 2 * settings.REQUESTS_AT_ONCE + settings.REQUESTS_WAITING + SPARE_THREADS
     python = [sys.executable, "-m"]
     granian = [
         *("granian", "--interface", "wsgi", "--host", host, "--port", str(port)),
