@@ -33,7 +33,9 @@ def icon(name: str, size: int = 18, label: str = "") -> Markup:
     )
 
 
+@lru_cache(maxsize=8192)
 def url(name: str, **kwargs) -> str:
+    """Kept: a page writes the same few addresses again and again."""
     return reverse(name, kwargs=kwargs)
 
 
