@@ -114,6 +114,7 @@ def validate_signs(cpts: Cpts, *, valid_from=LONG_BEFORE, labels=SIGNS) -> RedFl
         RedFlag(cpts=cpts, flag_list=flags, position=position, label=label)
         for position, label in enumerate(labels, start=1)
     )
+    forget_settings()
     return flags
 
 

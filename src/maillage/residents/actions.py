@@ -299,4 +299,5 @@ def set_notice(
         set_by_id=by.seat_id,
     )
     journal.record("resident.notice_set", notice, by=by, cpts=cpts, version=notice.version)
+    pulse.bump(cpts.pk)
     return notice

@@ -4,8 +4,7 @@ import datetime as dt
 import uuid
 from dataclasses import dataclass, replace
 
-from django.db import transaction
-from django.db.models import F
+from django.db import connection, transaction
 from django.utils import timezone
 
 from maillage.directory.enums import Profession
@@ -86,6 +85,11 @@ COPIED = (
     "sas_regulated",
 )
 
+NEXT_NUMBER = (
+    "UPDATE snp_carerequestnumber SET next_number = next_number + 1 WHERE cpts_id = %s "
+    "RETURNING next_number - 1"
+)
+
 # What two copies of one form say alike, beside the patient and the number to call back.
 SAID = (
     *("channel", "profession", "speciality", "reason", "note", "age_band"),
@@ -134,15 +138,17 @@ class Intake:
 
 def next_number(cpts: Cpts) -> int:
     """Locks the counter until the end of the transaction."""
-    counter = CareRequestNumber.objects.filter(cpts=cpts)
-    if not counter.update(next_number=F("next_number") + 1):
+    with connection.cursor() as cursor:
+        cursor.execute(NEXT_NUMBER, [cpts.pk])
+        found = cursor.fetchone()
+    if found is None:
         CareRequestNumber.objects.get_or_create(cpts=cpts)
-        counter.update(next_number=F("next_number") + 1)
-    return counter.values_list("next_number", flat=True).get() - 1
+        return next_number(cpts)
+    return found[0]
 
 
 def _check(cpts: Cpts, intake: Intake, settings: DeskSettings) -> str:
-    flags = red_flags(cpts)
+    flags = red_flags(cpts, directory=settings.directory)
     if flags is None:
         raise SignsNotValidated(
             "Aucune liste de signes d'alerte n'est validée pour cette CPTS : "

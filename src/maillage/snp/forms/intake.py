@@ -159,9 +159,9 @@ class CareRequestForm(SignsForm):
     resident = forms.ChoiceField(label="Déjà connu ?", required=False, widget=forms.RadioSelect)
     usual_doctor = forms.ChoiceField(label="Médecin traitant", required=False)
 
-    def __init__(self, *args, communes, doctors, doubles=(), rings=(), notice=None, **kwargs):
+    def __init__(self, *args, communes, doctors, doubles=(), rings=(), has_notice=False, **kwargs):
         super().__init__(*args, **kwargs)
-        if notice is None:
+        if not has_notice:
             del self.fields["information"]
         self.fields["ring"].choices = [("", "Aucun"), *rings]
         if not rings:

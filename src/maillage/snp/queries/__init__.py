@@ -24,7 +24,7 @@ from maillage.snp.queries.clock import (
     silent_outcomes,
     under_absence,
 )
-from maillage.snp.queries.desk import desk_text, red_flags, settings_of
+from maillage.snp.queries.desk import call_choices, desk_text, has_notice, red_flags, settings_of
 from maillage.snp.queries.doubles import Said, likely_doubles, merge_choices
 from maillage.snp.queries.fairness import fairness_of
 from maillage.snp.queries.fees import FeeWeek, fee_in_force, fees, near_ceiling, week_of
@@ -41,7 +41,7 @@ from maillage.snp.queries.ranking import (
     matching_for,
     shortlist_of,
 )
-from maillage.snp.queries.rings import members_of, ring_candidates, ring_choices, rings_of
+from maillage.snp.queries.rings import members_of, ring_candidates, rings_of
 from maillage.snp.queries.roster import (
     agreements_page,
     closings_of,
@@ -79,10 +79,10 @@ __all__ = [
     "memberships_of",
     "near_ceiling",
     "ring_candidates",
-    "ring_choices",
     "rings_of",
     "week_of",
     "Said",
+    "has_notice",
     "likely_doubles",
     "merge_choices",
     "cptss_with_open_requests",
@@ -101,6 +101,7 @@ __all__ = [
     "board_of",
     "called_from",
     "Kept",
+    "call_choices",
     "candidate_for",
     "standing_of",
     "desk_is_open",

@@ -104,7 +104,7 @@ def board_of(
     live = [each for each in asked if each.state in LIVE]
     mark = ""
     if current.pk in queue.versions and not isinstance(matching, Matching):
-        mark = _mark(_state_of(current.pk, queue, settings, now), queue, settings, now, matching)
+        mark = _mark(current.pk, queue, settings, now, matching)
     return Board(
         queue=queue,
         current=current,
@@ -139,10 +139,15 @@ def _digest(*parts) -> str:
     return blake2s(repr(parts).encode(), digest_size=9).hexdigest()
 
 
+def _turn(pk: int, now: dt.datetime, seconds: int) -> int:
+    """Moves every so many seconds, not for all the requests at once."""
+    return (int(now.timestamp()) + pk % seconds) // seconds
+
+
 def _state_of(pk: int, queue: Queue, settings: DeskSettings, now: dt.datetime) -> str:
     """All of it but the ranking: its version, its proposals, the minute."""
     proposals = [(each.pk, each.state, each.is_away) for each in queue.proposals[pk]]
-    minute = (int(now.timestamp()) + pk % 60) // 60  # not all the requests at once
+    minute = _turn(pk, now, 60)
     return f"{pk}-{_digest(queue.versions[pk], proposals, settings.directory, minute)}"
 
 
@@ -154,8 +159,9 @@ def _pins(queue: Queue) -> str:
     return queue.drawn[key]
 
 
-def _mark(state: str, queue: Queue, settings: DeskSettings, now: dt.datetime, matching) -> str:
-    slot = int(now.timestamp()) // PINS_KEPT_SECONDS
+def _mark(pk: int, queue: Queue, settings: DeskSettings, now: dt.datetime, matching) -> str:
+    state = _state_of(pk, queue, settings, now)
+    slot = _turn(pk, now, PINS_KEPT_SECONDS)
     ranked = _digest(matching) if matching else ""
     order = _digest([(each.name, each.insee) for each in matching.ranked]) if matching else ""
     return f"{state}.{settings.places}.{ranked}.{order}.{slot}.{_pins(queue)}"
@@ -174,7 +180,8 @@ def glance(
     state, places, ranked, order, slot, pins = mark.split(".")
     if state != _state_of(selected, queue, settings, now):
         return None
-    is_map_due = slot != str(int(now.timestamp()) // PINS_KEPT_SECONDS) and pins != _pins(queue)
+    is_turn = slot != str(_turn(selected, now, PINS_KEPT_SECONDS))
+    is_map_due = is_turn and pins != _pins(queue)
     if not is_map_due and (not ranked or places == str(settings.places)):
         return Glance(queue, mark)
     current, matching = _seen(cpts, selected, queue.versions[selected]), None
@@ -183,7 +190,7 @@ def glance(
         matching = _matching(current, settings, now, asked, kept=True)
         if isinstance(matching, Matching):
             return None
-    fresh = _mark(state, queue, settings, now, matching)
+    fresh = _mark(selected, queue, settings, now, matching)
     *_, new_ranked, new_order, new_slot, new_pins = fresh.split(".")
     has_map = is_map_due or order != new_order
     if not has_map:

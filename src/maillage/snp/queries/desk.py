@@ -2,6 +2,7 @@
 
 import datetime as dt
 from copy import copy
+from dataclasses import dataclass
 
 from django.db.models import Model
 from django.utils import timezone
@@ -9,27 +10,40 @@ from django.utils import timezone
 from maillage.kernel import pulse
 from maillage.kernel.errors import DomainError
 from maillage.kernel.words import WEEKDAYS
+from maillage.residents.models import InformationNotice
 from maillage.snp.enums import HOLIDAY, HoursKind
 from maillage.snp.models import DeskSettings, RedFlagList
+from maillage.snp.queries.rings import ring_choices
 from maillage.territory.models import Cpts
+from maillage.territory.queries import commune_choices
 
 
 class DeskNotSet(DomainError):
     """The desk has no settings in force."""
 
 
+@dataclass(frozen=True, slots=True)
+class CallChoices:
+    """What the form of a call offers: communes by code, open rings by profession."""
+
+    communes: list[tuple[str, str]]
+    rings: list[tuple[str, list[tuple[str, str]]]]
+
+
 # Rows that never change once written, by id, with what hangs on them.
 _settings: dict[int, DeskSettings] = {}
 _flag_lists: dict[int, RedFlagList] = {}
-# By CPTS: the counter `directory` of its pulse when they were read, and from when each is in force.
-_dates: dict[int, tuple[int, list[tuple[dt.datetime, int]]]] = {}
+# Of each kind, by CPTS: the counter `directory` of its pulse when they were read, and from when each
+# is in force.
+_dates: dict[tuple[type[Model], int], tuple[int, list[tuple[dt.datetime, int]]]] = {}
+_choices: dict[int, tuple[tuple[int, dt.date], CallChoices]] = {}  # by CPTS, as of when
 KEPT_MAX = 1024
 COUNTERS = ("version", "places", "directory")  # of the pulse
 
 
 def forget_settings() -> None:
     """For tests: another database may hold other rows under the same ids."""
-    for kept in (_settings, _flag_lists, _dates):
+    for kept in (_settings, _flag_lists, _dates, _choices):
         kept.clear()
 
 
@@ -42,6 +56,16 @@ def _kept(found: dict, model: type[Model], related: str, pk: int):
     return copy(found[pk])
 
 
+def _in_force(model: type[Model], cpts: Cpts, directory: int, now: dt.datetime) -> int | None:
+    """The id of the row in force, without a query while nobody changes them."""
+    read_at, dates = _dates.get((model, cpts.pk), (None, []))
+    if read_at != directory:
+        rows = model.objects.filter(cpts=cpts).order_by("valid_from", "pk")
+        dates = list(rows.values_list("valid_from", "pk"))
+        _dates[model, cpts.pk] = (directory, dates)
+    return next((pk for valid_from, pk in reversed(dates) if valid_from <= now), None)
+
+
 def settings_of(cpts: Cpts, now: dt.datetime | None = None) -> DeskSettings:
     """The desk's settings in force, their hours ready; raises DeskNotSet before the coordinator
     recorded any. One short query while nobody changes them.
@@ -50,13 +74,7 @@ def settings_of(cpts: Cpts, now: dt.datetime | None = None) -> DeskSettings:
     at least as new.
     """
     moved = pulse.counters(cpts.pk)
-    directory, dates = _dates.get(cpts.pk, (None, []))
-    if directory != moved[2]:
-        rows = DeskSettings.objects.filter(cpts=cpts).order_by("valid_from", "pk")
-        dates = list(rows.values_list("valid_from", "pk"))
-        _dates[cpts.pk] = (moved[2], dates)
-    now = now or timezone.now()
-    pk = next((pk for valid_from, pk in reversed(dates) if valid_from <= now), None)
+    pk = _in_force(DeskSettings, cpts, moved[2], now or timezone.now())
     if pk is None:
         raise DeskNotSet(
             "La régulation SNP n'est pas encore réglée : "
@@ -68,11 +86,29 @@ def settings_of(cpts: Cpts, now: dt.datetime | None = None) -> DeskSettings:
     return settings
 
 
-def red_flags(cpts: Cpts, now: dt.datetime | None = None) -> RedFlagList | None:
-    """The list of signs in force, its signs ready in `flags.all()`."""
-    found = RedFlagList.objects.filter(cpts=cpts).in_force(now or timezone.now())
-    pk = found.values_list("pk", flat=True).first()
+def red_flags(
+    cpts: Cpts, now: dt.datetime | None = None, directory: int | None = None
+) -> RedFlagList | None:
+    """The list of signs in force, its signs ready in `flags.all()`. `directory`: of the pulse, just
+    read."""
+    if directory is None:
+        directory = pulse.counters(cpts.pk)[2]
+    pk = _in_force(RedFlagList, cpts, directory, now or timezone.now())
     return None if pk is None else _kept(_flag_lists, RedFlagList, "flags", pk)
+
+
+def has_notice(cpts: Cpts, directory: int) -> bool:
+    """Whether a text tells residents what is kept of them. `directory`: of the pulse, just read."""
+    return _in_force(InformationNotice, cpts, directory, timezone.now()) is not None
+
+
+def call_choices(cpts: Cpts, on: dt.date, directory: int) -> CallChoices:
+    """Read once while nobody changes them. `directory`: of the pulse, just read."""
+    key = (directory, on)
+    kept = _choices.get(cpts.pk)
+    if kept is None or kept[0] != key:
+        kept = _choices[cpts.pk] = key, CallChoices(commune_choices(cpts, on), ring_choices(cpts))
+    return kept[1]
 
 
 def _hour(minute: int) -> str:

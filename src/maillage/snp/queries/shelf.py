@@ -7,7 +7,6 @@ minute at most, since slots begin, and fifteen seconds, for what no counter tell
 
 import datetime as dt
 import threading
-import time
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -22,7 +21,6 @@ from maillage.snp.enums import AgeBand, ProposalState
 from maillage.snp.models import CareRequest, DeskSettings, Proposal
 from maillage.snp.queries.pool import LOAD_DAYS, SLOT_COLUMNS, answers, bar, full_name, people_of
 
-KEPT_SECONDS = 15.0
 KEPT_MAX = 16
 KINDS = (CareKind.OFFICE, CareKind.HOME, CareKind.REMOTE)
 PLACES_LEFT = SLOT_COLUMNS.index("places_left")
@@ -95,15 +93,14 @@ class _Kept:
 
     def get(self, key: tuple, make):
         found = self.found.get(key)
-        if found is None or found[0] <= time.monotonic():
+        if found is None:
             with self.making:
                 found = self.found.get(key)
-                if found is None or found[0] <= time.monotonic():
-                    found = (time.monotonic() + KEPT_SECONDS, make())
-                    self.found[key] = found
+                if found is None:
+                    found = self.found[key] = make()
                     while len(self.found) > KEPT_MAX:
                         self.found.popitem(last=False)
-        return found[1]
+        return found
 
 
 _stands, _shelves = _Kept(), _Kept()

@@ -9,10 +9,12 @@ from django.utils.dateparse import parse_date
 
 from maillage.directory.enums import Profession
 from maillage.directory.models import Professional
+from maillage.kernel import pulse
 from maillage.kernel.errors import DomainError, NotAllowed
 from maillage.kernel.identifiers import is_insee
 from maillage.kernel.pages import page, read, render_page
 from maillage.kernel.permissions import Permission
+from maillage.kernel.prepared import Prepared
 from maillage.residents import queries as residents
 from maillage.residents.models import Resident
 from maillage.snp import actions, queries
@@ -20,7 +22,6 @@ from maillage.snp.forms import NONE_OF_THESE, CareRequestForm
 from maillage.snp.models import DeskSettings, Ring
 from maillage.snp.queries.ladder import standby
 from maillage.snp.views.desk import PURPOSE, id_of, on_board
-from maillage.territory import queries as territory
 from maillage.territory.models import Commune, Cpts
 
 FORM_FIELDS = (
@@ -33,39 +34,43 @@ FORM_FIELDS = (
 
 def doctors_of(request, only: str | None = None) -> list[tuple[str, str]]:
     """Doctors of the directory, to choose from; `only`: the one a form sent names, if it is one."""
+    if only is not None and not id_of(only):
+        return []
     found = Professional.objects.in_cpts(request.cpts.pk, timezone.localdate()).filter(
         profession=Profession.DOCTOR
     )
     if only is not None:
-        found = found.filter(pk=id_of(only) or 0)
+        found = found.filter(pk=id_of(only))
     columns = ("family_name", "given_name", "profession", "speciality")
     return [(str(each.pk), str(each)) for each in found.order_by(*columns[:2], "pk").only(*columns)]
 
 
-def intake_form(request, flags, doubles) -> CareRequestForm:
+def intake_form(request, flags, doubles, directory: int) -> CareRequestForm:
+    choices = queries.call_choices(request.cpts, timezone.localdate(), directory)
     return CareRequestForm(
         request.POST or None,
         initial={"form_key": str(uuid.uuid4()), "can_travel": True, "channel": "patient"},
         flags=flags.flags.all() if flags else [],
-        communes=territory.commune_choices(request.cpts, timezone.localdate()),
+        communes=choices.communes,
         # A form sent and accepted is not shown again: the whole list is for those that are.
         doctors=doctors_of(request, request.POST.get("usual_doctor", ""))
         if request.method == "POST"
         else doctors_of(request),
         doubles=doubles,
-        rings=queries.ring_choices(request.cpts),
-        notice=residents.notice_of(request.cpts),
+        rings=choices.rings,
+        has_notice=queries.has_notice(request.cpts, directory),
     )
 
 
 @page(Permission.SNP_DESK, methods=("GET", "POST"))
 def new(request):
-    flags = queries.red_flags(request.cpts)
+    *_, directory = pulse.counters(request.cpts.pk)
+    flags = queries.red_flags(request.cpts, directory=directory)
     doubles, calls = [], []
     if request.method == "POST":
         given = {name: request.POST.get(name, "") for name in ("phone", "commune")}
         doubles = likely_doubles(request, **given)
-    form = intake_form(request, flags, doubles)
+    form = intake_form(request, flags, doubles, directory)
     asked = "resident" in request.POST or not doubles
     if request.method == "POST" and form.is_valid() and (asked or form.red_flag):
         try:
@@ -148,6 +153,9 @@ def parse_date_or_none(text: str) -> dt.date | None:
         return None
 
 
+_communes = Prepared(lambda pk: Commune.objects.filter(pk=pk), pk=str)
+
+
 def intake_of(request, form: CareRequestForm) -> actions.Intake:
     data = form.cleaned_data
     resident = None
@@ -164,7 +172,7 @@ def intake_of(request, form: CareRequestForm) -> actions.Intake:
     if data.get("ring"):
         ring = get_object_or_404(Ring.objects.visible_to(request.actor), pk=data["ring"])
     return actions.Intake(
-        commune=Commune.objects.get(pk=data["commune"]),
+        commune=_communes(pk=data["commune"])[0],
         red_flag=form.red_flag,
         resident=resident,
         is_sure="resident" in request.POST,
