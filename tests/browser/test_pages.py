@@ -38,11 +38,12 @@ PAGES = {
         *("", "roles/", "envois/", "information/", "conservation/"),
         *("/compte/", "/compte/sessions/", "/compte/2fa/", "/compte/2fa/totp/activate/"),
         *("/compte/2fa/webauthn/", "/compte/2fa/webauthn/add/", "/compte/password/change/"),
+        "/compte/fiche/",
     ],
     "Alix Coquelicot": [
         *("", "disponibilites/", "disponibilites/visibilite/", "delegations/"),
         *("sollicitations/", "sollicitations/recues/", "sollicitations/repartition/"),
-        "snp/bris-de-glace/",
+        *("snp/bris-de-glace/", "/compte/fiche/"),
     ],
     "Célestin Secrétariat": [
         *("", "disponibilites/", "disponibilites/semaines/", "delegations/", "sollicitations/"),
@@ -173,6 +174,71 @@ def test_the_glass_is_broken_then_reviewed(browser, serve, enter, axe, folder):
     row.get_by_role("button", name=re.compile("^Justifié")).click()
     expect(row).to_contain_text("Thémis")
     assert axe(officer) == []
+
+
+def changed_meanwhile(browser, enter, address, fill, *people):
+    """Both open the form, on a narrow screen; the first saves, then the second: their pages."""
+    pages = []
+    for who in people:
+        pages.append(browser.new_context(viewport={"width": 320, "height": 640}).new_page())
+        enter(pages[-1], who)
+        pages[-1].goto(address)
+    for page, who in zip(pages, people, strict=True):
+        fill(page, who)
+        page.get_by_role("button", name=re.compile("^Enregistrer")).click()
+        page.wait_for_load_state()
+    return pages
+
+
+def check_conflict(page, axe, *shown):
+    """The page opens on the card; what both wrote is read whole, at every width."""
+    card = page.get_by_role("group", name="Modification simultanée")
+    expect(card).to_be_focused()
+    expect(card).to_be_in_viewport()
+    for words in shown:
+        expect(card).to_contain_text(words)
+    for width, scheme in ((320, "light"), (390, "dark"), (1100, "light"), (1440, "dark")):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme)
+        assert axe(page) == [], width
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_two_dispatchers_change_one_resident(browser, serve, enter, axe, resident):
+    """The second is told what the first wrote; nothing typed is lost, on the page nor after."""
+    address = f"{serve}{HERE}habitants/{resident}/modifier/"
+    long = "une.adresse.de.{}.que.rien.ne.coupe.avant.la.fin@boite-aux-lettres-fictive.example"
+
+    def fill(page, who):
+        page.get_by_label("Adresse électronique").fill(long.format(who.split()[0].lower()))
+
+    first, second = changed_meanwhile(
+        browser, enter, address, fill, "Malo Standard", "Ondine Régulation"
+    )
+    expect(first).not_to_have_url(address)
+    malo, ondine = long.format("malo"), long.format("ondine")
+    check_conflict(second, axe, malo, ondine)
+    expect(second.get_by_label("Adresse électronique")).to_have_value(ondine)
+    first.reload()
+    expect(first.locator("main")).to_contain_text(malo)
+    second.get_by_role("button", name="Enregistrer").click()
+    expect(second.locator("main")).to_contain_text(ondine)
+
+
+def test_two_windows_change_one_note(browser, serve, enter, axe):
+    """The card of a note is far down its page, in a narrow column: it is opened on it."""
+    notes = [f"Le matin.\n\nVoir https://exemple.example/{word * 30}" for word in ("un", "deux")]
+    who = "Nour Coordination"
+    for path in ("annuaire/1/", "structures/1/"):
+        left = iter(notes)
+        first, second = changed_meanwhile(
+            *(browser, enter, f"{serve}{HERE}{path}"),
+            lambda page, _, left=left: page.get_by_label("Note de la CPTS").fill(next(left)),
+            *(who, who),
+        )
+        expect(first.locator("#messages")).to_contain_text("La note est enregistrée")
+        check_conflict(second, axe, *(note.split()[-1] for note in notes))
+        expect(second.get_by_label("Note de la CPTS")).to_have_value(notes[1])
 
 
 def test_whose_rights(browser, serve, enter, axe, resident):

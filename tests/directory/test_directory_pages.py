@@ -242,8 +242,8 @@ def test_only_a_coordinator_writes_the_note(client, cpts, people):
     late = client.post(page, {"note": "Le matin", "version": 1})
     assert late.status_code == 422
     assert "Un collègue a modifié cette fiche" in late.text
-    assert '<td data-label="Enregistré">Le soir</td>' in late.text
-    assert '<td data-label="Votre saisie">Le matin</td>' in late.text
+    assert "<dt>Enregistré</dt><dd>Le soir</dd>" in late.text
+    assert "<dt>Votre formulaire</dt><dd>Le matin</dd>" in late.text
     assert 'name="version" value="2"' in late.text and ">\nLe matin</textarea>" in late.text
     with scope(cpts=cpts):
         assert queries.record_of(cpts, people["lefebvre"]).note == "Le soir"

@@ -228,7 +228,8 @@ def shown(client):
 def test_a_card_links_the_record_of_its_number_and_no_other(client, doctor, provider):
     make_professional()
     enter(client, provider)
-    assert "Aucune fiche" in shown(client) and client.post(OWN).status_code == 409
+    assert f"Votre carte porte le n° RPPS {RPPS}" in shown(client)
+    assert client.post(OWN).status_code == 409
     record = make_professional(rpps=RPPS)
     assert "Relier cette fiche" in shown(client) and RPPS in shown(client)
     assert client.post(OWN)["Location"] == "/"
@@ -241,6 +242,7 @@ def test_a_card_links_the_record_of_its_number_and_no_other(client, doctor, prov
     assert client.post(OWN).status_code == 409 and ProfessionalAccount.objects.count() == 1
     # What an administrator ended, the card alone does not bring back.
     ProfessionalAccount.objects.update(ended_on=timezone.localdate())
+    assert "Ce lien a pris fin" in shown(client) and "Relier cette" not in shown(client)
     assert client.post(OWN).status_code == 409
 
 

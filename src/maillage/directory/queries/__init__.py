@@ -7,6 +7,7 @@ from maillage.directory.queries.records import (
     contact_of,
     delegations_of,
     linkable_users,
+    links_of,
     locum_choices,
     locum_of,
     locums_of,
@@ -17,6 +18,7 @@ from maillage.directory.queries.records import (
     replaceable_by,
     replacement_of,
     replacements_seen,
+    rpps_of_card,
     secretaries_of,
 )
 from maillage.directory.queries.search import (
@@ -53,6 +55,7 @@ __all__ = [
     "delegations_of",
     "directory_of",
     "linkable_users",
+    "links_of",
     "locum_choices",
     "locum_of",
     "locums_of",
@@ -66,6 +69,7 @@ __all__ = [
     "replaceable_by",
     "replacement_of",
     "replacements_seen",
+    "rpps_of_card",
     "search",
     "seats_to_add",
     "secretaries_of",

@@ -3,7 +3,7 @@
 import datetime as dt
 from dataclasses import dataclass
 
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from maillage.accounts.enums import Channel, Role, SeatState
@@ -69,11 +69,22 @@ def own_records(user_id: int | None):
     return Professional.objects.filter(pk__in=links.values("professional"))
 
 
+def links_of(user_id: int) -> list[ProfessionalAccount]:
+    """Every link of an account to a national record: the one in force, then the latest ended."""
+    latest = F("ended_on").desc(nulls_first=True)
+    links = ProfessionalAccount.objects.filter(user=user_id).select_related("professional")
+    return list(links.order_by(latest, "-pk"))
+
+
+def rpps_of_card(user_id: int) -> str:
+    """The number the account's card says, if one opens it."""
+    card = ProfessionalIdentity.objects.valid().filter(user=user_id).first()
+    return card.name_id.removeprefix("8") if card else ""
+
+
 def record_of_card(user_id: int) -> Professional | None:
     """The national record whose number the account's card says, whoever it is linked to."""
-    cards = ProfessionalIdentity.objects.valid().filter(user=user_id)
-    numbers = [card.name_id.removeprefix("8") for card in cards]
-    return Professional.objects.filter(rpps__in=numbers).first()
+    return professional_of_rpps(rpps_of_card(user_id))
 
 
 def linkable_users(cpts: Cpts):

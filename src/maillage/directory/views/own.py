@@ -17,9 +17,15 @@ def own_record(request):
         actions.link_own_record(by=request.actor, professional=found)
         messages.success(request, f"Votre compte est relié à la fiche de {found}.")
         return redirect("home:start")
+    links = queries.links_of(request.user.pk)
+    link = links[0] if links and links[0].ended_on is None else None
+    record = link.professional if link else found
     context = {
-        "own": queries.own_records(request.user.pk).first(),
-        "found": found,
-        "is_taken": found is not None and queries.account_of(found) is not None,
+        "record": record,
+        "link": link,
+        "ended": next((each for each in links if each.professional == record), None),
+        "is_taken": record is not None and queries.account_of(record) is not None,
+        "places": record.places.filter(closed_on=None).select_related("commune") if record else (),
+        "rpps": queries.rpps_of_card(request.user.pk),
     }
     return render_page(request, "directory/own.html", context)
