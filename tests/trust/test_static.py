@@ -37,6 +37,9 @@ ALLOWED = {
         ("snp/views/board_page.py", "_with_current"): "drawn by a template, which escapes",
         ("snp/views/board_page.py", "_ranked"): "drawn by a template, which escapes",
     },
+    "own_table": {
+        ("kernel/pages.py", "render_table"): "the one that tells texts from formulas",
+    },
     "csrf_exempt": {
         ("snp/views/answering.py", "link"): "the signed token in the address authorises the act",
     },
@@ -149,6 +152,14 @@ def asked_redirect(node) -> bool:
     )
 
 
+def own_table(node) -> bool:
+    """A file for a spreadsheet written by hand: its cells could begin like formulas."""
+    return named(node, "writer", "DictWriter") or (
+        isinstance(node, ast.Constant)
+        and str(node.value).startswith(("text/csv", "application/vnd"))
+    )
+
+
 RULES = {
     "unscoped": (unscoped, "Resident.objects.get(pk=pk)"),
     "markup": (markup, "Markup(f'<b>{name}</b>')"),
@@ -162,6 +173,7 @@ RULES = {
     "shell": (shell, "subprocess.run(line, shell=True)"),
     "unpickled": (unpickled, "pickle.loads(body)"),
     "asked_redirect": (asked_redirect, "redirect(request.GET['next'])"),
+    "own_table": (own_table, "csv.writer(response).writerows(rows)"),
 }
 EDGES = re.compile(r"(views|forms|fhir|admin)(\.py$|/)")  # where an id comes from outside
 

@@ -24,7 +24,6 @@ from maillage.snp.models import CareRequest
 from maillage.territory.models import Cpts
 
 LOOPS = {"notices": "l'envoi des messages", "clock": "l'horloge"}
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would compute it
 SILENCE = dt.timedelta(minutes=2)
 
 
@@ -151,10 +150,11 @@ JOURNAL_COLUMNS = (
 
 
 def journal_rows(lines: Iterable[JournalLine], cpts: Cpts) -> Iterator[list[str]]:
-    """Lines as the cells of a table; none begins like a formula."""
+    """Lines as the cells of a table, the names of the columns first."""
+    yield [*JOURNAL_COLUMNS]
     for each in told(lines, cpts):
         row = each.row
-        cells = (
+        yield [
             str(row.number),
             timezone.localtime(row.at).isoformat(timespec="seconds"),
             row.get_kind_display(),
@@ -163,8 +163,7 @@ def journal_rows(lines: Iterable[JournalLine], cpts: Cpts) -> Iterator[list[str]
             row.purpose,
             row.target,
             " ".join(str(pk) for pk in row.residents),
-        )
-        yield [f"'{cell}" if cell.startswith(FORMULA) else cell for cell in cells]
+        ]
 
 
 def _who(row: JournalLine, seats: dict[int, str]) -> str:

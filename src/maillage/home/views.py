@@ -1,12 +1,11 @@
 """The first page of each role, the journal, and the pages that say no."""
 
-import csv
 import logging
 import secrets
 from urllib.parse import urlencode
 
 from django.core.paginator import Paginator
-from django.http import Http404, HttpResponse, JsonResponse
+from django.http import Http404, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
@@ -19,7 +18,7 @@ from maillage.home.enums import ACTS, READS
 from maillage.kernel import instance
 from maillage.kernel.identifiers import fold
 from maillage.kernel.models import JournalLine
-from maillage.kernel.pages import Access, is_fragment, page, read, render_page
+from maillage.kernel.pages import Access, is_fragment, page, read, render_page, render_table
 from maillage.kernel.permissions import Permission
 from maillage.snp import queries as snp
 from maillage.snp.rules import can_see_identity
@@ -145,12 +144,7 @@ def journal_file(request):
     _, lines, is_wrong = _journal_asked(request)
     if is_wrong:
         raise Http404
-    response = HttpResponse("\ufeff", content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = 'attachment; filename="journal.csv"'
-    table = csv.writer(response, delimiter=";")
-    table.writerow(queries.JOURNAL_COLUMNS)
-    table.writerows(queries.journal_rows(lines[:FILE_LINES], request.cpts))
-    return response
+    return render_table("journal", queries.journal_rows(lines[:FILE_LINES], request.cpts))
 
 
 def refused(request, error, status: int):

@@ -1,5 +1,7 @@
-"""How a page is declared and rendered. An undeclared view fails the build (see tests/trust)."""
+"""How a page is declared and rendered, and a table given as a file. An undeclared view fails the build
+(see tests/trust)."""
 
+import csv
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,6 +19,7 @@ from maillage.kernel.errors import NotAllowed
 from maillage.kernel.permissions import Permission
 
 View = Callable[..., HttpResponse]
+FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 - what a spreadsheet begins to compute at
 
 
 class Access(StrEnum):
@@ -112,4 +115,17 @@ def render_page(
         template = template.replace("/", "/_", 1)
     response = render(request, template, context or {}, status=status, using="jinja2")
     patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+def render_table(name: str, rows: Iterable[Iterable[str]]) -> HttpResponse:
+    """A file for a spreadsheet, as French ones expect it: UTF-8 with its mark, semicolons.
+
+    A text somebody typed may begin like a formula: the spreadsheet is told that it is a text.
+    """
+    response = HttpResponse("\ufeff", content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    csv.writer(response, delimiter=";").writerows(
+        [f"'{cell}" if cell.startswith(FORMULA) else cell for cell in row] for row in rows
+    )
     return response

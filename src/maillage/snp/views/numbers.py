@@ -1,17 +1,16 @@
 """The numbers: everything with its rows for the desk and the coordination, whole quarters with small
 cells hidden for the others. No identity anywhere."""
 
-import csv
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from django import forms
 from django.core.paginator import Paginator
-from django.http import Http404, HttpResponse
+from django.http import Http404
 from django.utils import timezone
 from django.utils.http import urlencode
 
-from maillage.kernel.pages import page, render_page
+from maillage.kernel.pages import page, render_page, render_table
 from maillage.kernel.permissions import Permission
 from maillage.snp.forms.numbers import PeriodForm, QuartersForm
 from maillage.snp.queries import numbers as queries
@@ -85,18 +84,15 @@ def numbers(request):
 
 @page(Permission.SNP_NUMBERS)
 def numbers_file(request):
-    """Comma-separated, in UTF-8 with its mark, semicolons as French spreadsheets expect."""
+    """The same numbers as a table: one line per unit, then their total."""
     asked = _asked(request)
     if asked.numbers is None:
         raise Http404
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
-    name = f"snp-{request.cpts.slug}-{asked.period.first_on}-{asked.period.last_on}"
-    response["Content-Disposition"] = f'attachment; filename="{name}-{asked.numbers.by}.csv"'
-    response.write("\ufeff")
-    csv.writer(response, delimiter=";", lineterminator="\r\n").writerows(
-        queries.file_of(asked.numbers, request.cpts, asked.period)
+    days = f"{asked.period.first_on}-{asked.period.last_on}"
+    return render_table(
+        f"snp-{request.cpts.slug}-{days}-{asked.numbers.by}",
+        queries.file_of(asked.numbers, request.cpts, asked.period),
     )
-    return response
 
 
 @page(Permission.SNP_DESK, Permission.SNP_COUNTS)
