@@ -19,11 +19,23 @@ from django.db.migrations.executor import MigrationExecutor
 from maillage.kernel.row_security import as_owner
 
 move = import_module("maillage.snp.migrations.0011_move_agreements").Migration.operations[0]
-if os.environ["FAULT"]:
-    move.code = lambda apps, schema_editor: None
-call_command("migrate", "snp", "0010_consent", verbosity=0)
-loader = MigrationExecutor(connection).loader
-get = loader.project_state([("snp", "0010_consent")]).apps.get_model
+first = move.code
+
+
+def again(apps, schema_editor):
+    apps.get_model("snp", "CareRequest").objects.update(sharing=None)
+    first(apps, schema_editor)
+
+
+move.code = {"": first, "left": lambda apps, schema_editor: None, "twice": again}[os.environ["FAULT"]]
+
+
+def go(name):
+    call_command("migrate", "snp", name, verbosity=0)
+    return MigrationExecutor(connection).loader.project_state([("snp", name)]).apps.get_model
+
+
+get = go("0010_consent")
 now = dt.datetime(2026, 11, 23, 9, tzinfo=dt.UTC)
 
 
@@ -63,7 +75,21 @@ with as_owner():
         request(here, 2, "representative", 2, **over),
         request(there, 1, "caller", 3, **over),
         request(here, 3, **over),
+        request(here, 4, "patient", 4, **over),
+        request(here, 5, "patient", 5, **over),
     ]
+# There, back, and there again: one is taken back while it is a row, one given again while it is not.
+taken_back, given_again = old[4].pk, old[5].pk
+rows, later = go("0012_agreement_columns"), now + dt.timedelta(hours=1)
+with as_owner():
+    mine = rows("residents", "SharingAgreement")._base_manager.filter(care_requests=taken_back)
+    mine.update(withdrawn_at=later, withdrawn_by=here.pk)
+get = go("0010_consent")
+with as_owner():
+    requests = get("snp", "CareRequest")._base_manager
+    assert requests.filter(pk=taken_back, agreement_at=None).exists()
+    said = {"agreement_at": later, "agreement_from": "caller", "agreement_by": here.pk}
+    requests.filter(pk=given_again).update(**said)
 call_command("migrate", verbosity=0)
 
 from django_scopes import scope, scopes_disabled
@@ -73,7 +99,7 @@ from maillage.snp.models import CareRequest
 from maillage.territory.models import Cpts
 
 with scopes_disabled():
-    assert SharingAgreement.objects.count() == 3, SharingAgreement.objects.count()
+    assert SharingAgreement.objects.count() == 6, SharingAgreement.objects.count()
     assert not InformationGiven.objects.exists()  # nobody had written down that it was given
     for pk, seat, giver, minutes, resident in (
         (old[0].pk, here, "patient", 1, named.pk),
@@ -88,6 +114,10 @@ with scopes_disabled():
         assert (sharing.scope, sharing.means, sharing.withdrawn_at) == ("cpts", "spoken", None)
         assert covers(sharing) and not covers(sharing, "neighbours") and kept.information is None
     assert CareRequest.objects.get(pk=old[3].pk).sharing is None and not covers(None)
+    ended = CareRequest.objects.get(pk=taken_back).sharing
+    assert ended.withdrawn_at == later and not covers(ended)
+    last = CareRequest.objects.get(pk=given_again).sharing
+    assert (last.giver, last.given_at) == ("caller", later) and covers(last)
     assert CareRequest.objects.get(pk=old[0].pk).resident.family_name == "Fictif"
 with scope(cpts=Cpts.objects.get(slug="voisine")):  # the wall stands on what was moved
     assert SharingAgreement.objects.get().giver == "caller"
@@ -98,14 +128,15 @@ connection.close()
 @pytest.mark.slow
 def test_old_agreements_become_rows(own_base):
     child(OLD, FAULT="", **own_base[0])
-    evidence("G5", "old agreements moved to rows of their own, read by today's rules", 3)
+    evidence("G5", "old agreements moved to rows of their own, read by today's rules", 5)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not FULL, reason="the seeded fault: make trust")
-def test_an_agreement_left_behind_is_seen(own_base, tmp_path):
-    """Seeded: the move moves nothing."""
+@pytest.mark.parametrize(("fault", "counted"), [("left", 0), ("twice", 9)])
+def test_an_agreement_left_behind_or_written_twice_is_seen(own_base, tmp_path, fault, counted):
+    """Seeded: the move moves nothing; the move forgets what it moved already."""
     told = tmp_path / "told"
     with told.open("w") as out, pytest.raises(subprocess.CalledProcessError):
-        child(OLD, out=out, FAULT="1", **own_base[0])
-    assert "AssertionError: 0" in told.read_text()
+        child(OLD, out=out, FAULT=fault, **own_base[0])
+    assert f"AssertionError: {counted}\n" in told.read_text()

@@ -1,11 +1,14 @@
 from django.db import migrations
+from django.db.models import F
 
 
 def to_rows(apps, schema_editor):
-    """Each agreement becomes a row of its own: spoken, for a professional of the CPTS."""
+    """Each agreement becomes a row of its own: spoken, for a professional of the CPTS. One that came
+    back from its row has it still."""
     agreements = apps.get_model("residents", "SharingAgreement").objects
     requests = apps.get_model("snp", "CareRequest").objects
-    for each in requests.exclude(agreement_at=None).order_by("pk").iterator():
+    told = requests.exclude(agreement_at=None).exclude(sharing__given_at=F("agreement_at"))
+    for each in told.order_by("pk").iterator():
         each.sharing = agreements.create(
             cpts_id=each.cpts_id,
             resident_id=each.resident_id,
