@@ -73,6 +73,21 @@ def test_one_patient_for_a_short_time_told_at_once_and_reviewed(
     assert (opening.review, opening.reviewed_by_id) == ("justified", officer.seat_id)
 
 
+def test_the_number_is_read_where_the_identity_is_missing(client, cpts, desk):
+    """A doctor who accepted without an agreement; a coordinator before the minutes of a request."""
+    case = make_case(desk, "accepted", **NAMED)
+    number, asked = case.care_request.number, address("glass_ask", cpts)
+    for who, page in (
+        (professional_actor(cpts, case.doctor), address("proposal", cpts, pk=case.proposal.pk)),
+        (actor_as(cpts, Role.COORDINATOR), address("replay", cpts, pk=case.care_request.pk)),
+    ):
+        client.force_login(who.seat.user)
+        text = client.get(page).text
+        assert f"Demande n° {number}" in text.replace("\u00a0", " ")
+        assert f'href="{asked}?n={number}"' in text
+        assert f'value="{number}"' in client.get(asked, {"n": number}).text
+
+
 @pytest.mark.parametrize("role", sorted(set(Role) - {Role.COORDINATOR, Role.PROFESSIONAL}))
 def test_nobody_opens_for_another_role(client, cpts, care_request, role):
     actor = actor_as(cpts, role)

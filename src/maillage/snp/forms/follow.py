@@ -73,7 +73,12 @@ class RefusalForm(forms.Form):
 class GlassForm(forms.Form):
     """One request by its number, and why its identity must be seen now."""
 
-    number = forms.IntegerField(label="N° de la demande", min_value=1, max_value=2_147_483_647)
+    number = forms.IntegerField(
+        label="N° de la demande",
+        min_value=1,
+        max_value=2_147_483_647,
+        help_text="Écrit en tête de la demande, ou dit par la régulation au téléphone.",
+    )
     motive = forms.ChoiceField(label="Motif", choices=GlassMotive.choices, widget=forms.RadioSelect)
     reason = forms.CharField(
         label="Pourquoi, en une phrase",
