@@ -1,4 +1,5 @@
-"""Every page of every role: no axe violation, no overflow at 320 px, nothing from another host."""
+"""Every page of every role: no axe violation, no overflow at any width, nothing from another host, and
+nothing that only a script would serve."""
 
 import re
 import sqlite3
@@ -56,7 +57,12 @@ PAGES = {
     "Prune Présidence": ["", "sollicitations/repartition/"],
     "Octave Trésorerie": [""],
 }
-VIEWS = [(1440, 900, "light"), (320, 640, "dark")]
+VIEWS = [(1440, 900, "light"), (1100, 800, "light"), (320, 640, "dark")]
+WIDER = "document.documentElement.scrollWidth > innerWidth"
+# A button that sends no form does nothing without a script, unless it opens what the browser opens.
+DEAD = """() => [...document.querySelectorAll('button, a:not([href]), [onclick]')].filter(each =>
+  each.checkVisibility() && !each.form && !each.hasAttribute('popovertarget')
+).map(each => each.outerHTML.slice(0, 80))"""
 
 
 def first_request(folder, column):
@@ -83,12 +89,21 @@ def resident(serve, folder):
     return first_request(folder, "resident_id")
 
 
+@pytest.fixture
+def paths(care_request, resident):
+    """The pages of somebody, on real objects."""
+    return lambda who: [
+        path if path.startswith("/") else HERE + path
+        for each in PAGES[who]
+        for path in [each.replace("DEMANDE", care_request).replace("HABITANT", resident)]
+    ]
+
+
 @pytest.mark.parametrize("who", PAGES)
-def test_pages_are_accessible_and_fit(browser, serve, enter, axe, care_request, resident, who):
-    faults = []
-    context = browser.new_context()
-    page = context.new_page()
-    hosts = set()
+def test_pages_are_accessible_and_fit(browser, serve, enter, axe, paths, who):
+    """Loaded once, drawn at each width: to load costs more than to look."""
+    faults, hosts = [], set()
+    page = browser.new_context(reduced_motion="reduce").new_page()
     page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
     page.on(
         "console",
@@ -99,24 +114,42 @@ def test_pages_are_accessible_and_fit(browser, serve, enter, axe, care_request, 
         ),
     )
     enter(page, who)
-    for each in PAGES[who]:
-        path = each.replace("DEMANDE", care_request).replace("HABITANT", resident)
-        address = serve + (path if path.startswith("/") else HERE + path)
+    for path in paths(who):
         for width, height, scheme in VIEWS:
             page.set_viewport_size({"width": width, "height": height})
             page.emulate_media(color_scheme=scheme)
-            answer = page.goto(address)
-            line = f"{path or 'accueil'} {width} {scheme}"
-            if answer.status != 200:
-                faults.append(f"{line}: {answer.status}")
-                continue
-            faults += [f"{line}: {each}" for each in axe(page)]
-            if page.evaluate("document.documentElement.scrollWidth") > width:
-                faults.append(f"{line}: wider than the screen")
             if width == 1440:
+                answer = page.goto(serve + path)
+                if answer.status != 200:
+                    faults.append(f"{path}: {answer.status}")
+                    break
                 assert "default-src 'none'" in answer.headers["content-security-policy"]
                 assert "no-store" in answer.headers["cache-control"]
+            line = f"{path} {width} {scheme}"
+            faults += [f"{line}: {each}" for each in axe(page)]
+            if page.evaluate(WIDER):
+                faults.append(f"{line}: wider than the screen")
     assert hosts == {urlsplit(serve).netloc}
+    assert faults == [], "\n".join(faults)
+
+
+@pytest.mark.parametrize("who", PAGES)
+def test_pages_work_without_scripts(browser, serve, enter, paths, who):
+    """Loaded on a narrow screen, then drawn on a wide one. axe itself is a script: not here."""
+    faults = []
+    page = browser.new_context(java_script_enabled=False).new_page()
+    enter(page, who)
+    for path in paths(who):
+        page.set_viewport_size({"width": 320, "height": 640})
+        answer = page.goto(serve + path)
+        if answer.status != 200:
+            faults.append(f"{path}: {answer.status}")
+            continue
+        faults += [f"{path}: {each}" for each in page.evaluate(DEAD)]
+        for width in (320, 1440):
+            page.set_viewport_size({"width": width, "height": 800})
+            if page.evaluate(WIDER):
+                faults.append(f"{path} {width}: wider than the screen")
     assert faults == [], "\n".join(faults)
 
 
