@@ -1,5 +1,7 @@
 """`maillage cpts open`: a real database's first CPTS."""
 
+import re
+
 import pytest
 from django.core.management import CommandError, call_command
 
@@ -29,6 +31,18 @@ def test_a_cpts_opens_with_its_communes_and_an_administrator(db, capsys):
     assert [row.commune_id for row in seat.cpts.perimeter.all()] == ["71137"]
     assert Notice.objects.get().recipient == "chef@essai.example"
     assert "1 communes" in capsys.readouterr().out
+
+
+def test_the_link_of_the_first_administrator_serves_until_they_came(db, client):
+    make_commune()
+    open_cpts()
+    link = re.search(r"/compte/invitation/\S+", Notice.objects.get().body)[0]
+    assert "Choisir un mot de passe" in client.get(link).content.decode()
+    client.force_login(Seat.objects.get().user)
+    client.logout()
+    answer = client.get(link)
+    assert answer.status_code == 410
+    assert "<h1>Invitation</h1>" in answer.content.decode()
 
 
 @pytest.mark.parametrize("wrong", [{"communes": ["99999"]}, {"admin": "pas une adresse"}])

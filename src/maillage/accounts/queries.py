@@ -10,7 +10,7 @@ from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.core import signing
 from django.core.paginator import Page, Paginator
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.utils import timezone
 from django_scopes import scopes_disabled
 
@@ -222,7 +222,10 @@ def invitation_token(seat: Seat) -> str:
 
 
 def invited_by(token: str) -> Seat | None:
-    """The seat of an invitation's link that is neither answered with "no" nor too old."""
+    """The seat of an invitation's link that is neither answered with "no" nor too old.
+
+    The first administrator's is active before they ever came: theirs serves until then.
+    """
     try:
         pk, user_id = signing.loads(token, salt=INVITATION, max_age=INVITATION_DAYS * 86_400)
     except (signing.BadSignature, ValueError, TypeError):
@@ -230,7 +233,10 @@ def invited_by(token: str) -> Seat | None:
     with scopes_disabled():
         return (
             Seat.objects.filter(pk=pk, user=user_id, user__is_active=True)
-            .filter(state__in=[SeatState.INVITED, SeatState.ACCEPTED])
+            .filter(
+                Q(state__in=[SeatState.INVITED, SeatState.ACCEPTED])
+                | Q(state=SeatState.ACTIVE, user__last_login=None)
+            )
             .select_related("cpts", "user")
             .first()
         )
