@@ -55,6 +55,8 @@ def test_the_home_of_a_role_leads_to_its_own_pages(client, cpts, role):
     assert page.status_code == 200
     links = set(re.findall(rf'href="(/c/{cpts.slug}/[^"#?]+)"', page.content.decode()))
     assert {client.get(link).status_code for link in links} == {200}
+    tiles = re.findall(r'class="card tile".*?<b>(.*?)</b><span>(.*?)</span>', page.content.decode())
+    assert [name for name, about in tiles if not about] == []
 
 
 def test_the_dispatcher_goes_straight_to_the_board(client, cpts):
