@@ -75,6 +75,8 @@ def enter(serve):
 class Server:
     """`maillage serve` on its own copy of the demonstration; it may be killed and started again."""
 
+    options = ("--demo",)
+
     def __init__(self, folder):
         self.folder, self.process = folder, None
         with socket.socket() as probe:
@@ -94,7 +96,7 @@ class Server:
         log = self.folder / "serve.log"
         with log.open("a") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "maillage", "serve", "--demo", "--stop-with-parent"],
+                [sys.executable, "-m", "maillage", "serve", *self.options, "--stop-with-parent"],
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
