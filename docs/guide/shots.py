@@ -34,6 +34,7 @@ def main(site: str) -> None:
         tour = Tour(browser, site.rstrip("/"))
         desk = tour.desk()
         tour.administration()
+        tour.account()
         tour.professional(desk)
         tour.desk_sheets()
         tour.secretary()
@@ -88,13 +89,24 @@ class Tour:
         page.locator("input[name=agreement_from][value=patient]").check()
         page.get_by_role("button", name="Enregistrer et chercher").click()
         page.wait_for_url(re.compile(r"\?demande=\d+$"))
+        if page.get_by_role("button", name="Je la prends").count():  # outside the hours
+            page.get_by_role("button", name="Je la prends").click()
+            page.get_by_role("button", name="Je la prends").wait_for(state="detached")
         page.wait_for_selector(".slot.ask")
         first = page.locator(".pro", has=page.locator(".slot.ask")).first
         self.doctor = first.locator("b").first.inner_text()
         first.locator(".slot.ask").first.click()
-        page.wait_for_selector(".prop")
+        page.locator(".prop").first.scroll_into_view_if_needed()
         shoot(page, "proposee")
+        self.inform(page.url)
         return page
+
+    def inform(self, asked_at: str) -> None:
+        page = self.open("Malo Standard", SHEET)
+        page.goto(asked_at)
+        page.get_by_role("link", name="Information sur les données").click()
+        page.get_by_role("button", name="Noter l'information").wait_for()
+        shoot(page, "informer")
 
     def administration(self) -> None:
         page = self.open("Ariane Administration")
@@ -105,6 +117,22 @@ class Tour:
         self.link = found.group(0)
         self.go(page, "roles/")
         shoot(page, "roles")
+        page = self.open("Ariane Administration", {"width": 1120, "height": 500})
+        self.go(page, "information/")
+        shoot(page, "information")
+
+    def account(self) -> None:
+        """The door, then what everybody finds under their own name."""
+        page = self.open(size=SHEET)
+        page.goto(f"{self.site}/compte/login/")
+        shoot(page, "connexion")
+        page = self.open("Ariane Administration", SHEET)
+        page.goto(f"{self.site}/compte/")
+        shoot(page, "compte")
+        page.goto(f"{self.site}/compte/2fa/")
+        shoot(page, "second_facteur")
+        page.goto(f"{self.site}/compte/sessions/")
+        shoot(page, "sessions")
 
     def professional(self, desk: Page) -> None:
         """The link first; then signed in, once accepted."""
@@ -123,6 +151,17 @@ class Tour:
         shoot(page, "sollicitations")
         self.go(page, "sollicitations/repartition/")
         shoot(page, "repartition")
+        officer = self.open("Thémis")
+        self.go(officer, "journal/?acte=snp.created")
+        number = re.search(r"n°\s(\d+)", officer.locator("main").inner_text())
+        assert number, "no request in the journal"
+        self.go(page, "snp/bris-de-glace/")
+        page.get_by_label("N° de la demande").fill(number[1])
+        page.locator("input[name=motive][value=continuity]").check()
+        page.get_by_label("Pourquoi, en une phrase").fill("Médecin absent, il rappelle")
+        shoot(page, "bris_de_glace")
+        page.get_by_role("button", name="Ouvrir l'identité").click()
+        page.get_by_role("heading", name="Patient").wait_for()
 
     def desk_sheets(self) -> None:
         page = self.open("Malo Standard", SHEET)
@@ -171,6 +210,18 @@ class Tour:
         page = self.open("Thémis")
         self.go(page, "journal/")
         shoot(page, "journal")
+        page = self.open("Thémis", SHEET)
+        self.go(page, "snp/bris-de-glace/relecture/")
+        shoot(page, "relecture")
+        self.go(page, "conservation/")
+        shoot(page, "conservation")
+        self.go(page, "droits/")
+        page.get_by_label("Nom", exact=True).fill("Essai-Fictif")
+        page.get_by_label("Commune").fill("Montceau-les-Mines")
+        page.get_by_role("button", name="Chercher", exact=True).click()
+        page.locator("main a[href*='/droits/']").first.click()
+        page.get_by_role("heading", name="Qui a regardé").wait_for()
+        shoot(page, "droits")
 
 
 def shoot(page: Page, name: str) -> None:
