@@ -165,6 +165,7 @@ def lived(tmp_path_factory, key):
 @pytest.fixture
 def empty(lived, key):
     base = Base("empty", lived[1], key)
+    base.folder.rmdir()  # the command makes it
     yield base
     base.drop()
     for each in sorted(base.folder.iterdir()):

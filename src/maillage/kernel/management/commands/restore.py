@@ -21,8 +21,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, file: Path, **options: Any) -> None:
         try:
+            settings.VAR.mkdir(mode=0o700, parents=True, exist_ok=True)
             said = restore(file, key_of(settings.BACKUP_KEY_FILE, apart_from=settings.VAR))
-        except DomainError as error:
+        except (DomainError, OSError) as error:
             raise CommandError(str(error)) from error
         with row_security.as_owner():
             breaks = [chain.verify(each).broken for each in chain.chains()]
