@@ -67,9 +67,10 @@ def wait_for(condition, seconds):
     return condition()
 
 
-def health(port):
+def health(port, host=None):
     asked = urllib.request.Request(
-        f"http://127.0.0.1:{port}/sante", headers={"X-Forwarded-Proto": "https"}
+        f"http://127.0.0.1:{port}/sante",
+        headers={"Host": host or f"127.0.0.1:{port}", "X-Forwarded-Proto": "https"},
     )
     try:
         with urllib.request.urlopen(asked, timeout=2) as answer:
@@ -92,7 +93,7 @@ def served(folder, port, *options, **variables):
         )
     started = time.monotonic()
     try:
-        assert wait_for(lambda: health(port), 120), log.read_text()
+        assert wait_for(lambda: health(port, variables.get("MAILLAGE_HOSTS")), 120), log.read_text()
         server.ready_seconds = time.monotonic() - started
         assert wait_for(lambda: "Ctrl-C" in log.read_text(), 10)
         yield server, list(family(server.pid)), log
@@ -210,9 +211,11 @@ def test_a_real_database_starts_and_says_that_it_has_no_copy(tmp_path, port):
         "MAILLAGE_SECRET_KEY": KEY,
         "MAILLAGE_KEY_FILE": str(keys),
         "MAILLAGE_SITE_URL": "https://maillage.example",
+        "MAILLAGE_HOSTS": "maillage.example",
     }
     with served(tmp_path, port, **real) as (_server, pids, log):
         assert len(pids) >= 6
         text = log.read_text()
         assert "est prêt" in text and "maillage backup" in text
         assert "Démonstration" not in text and "Un clic" not in text
+        assert "Traceback" not in text

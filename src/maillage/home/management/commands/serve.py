@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
@@ -186,8 +187,9 @@ def answers(host, port):
     asked = http.client.HTTPConnection(
         "127.0.0.1" if host == "0.0.0.0" else "::1" if host == "::" else host, port, timeout=2
     )
+    site = urlsplit(settings.SITE_URL).netloc  # the one name that is always accepted
     try:
-        asked.request("GET", "/sante", headers={"X-Forwarded-Proto": "https"})
+        asked.request("GET", "/sante", headers={"Host": site, "X-Forwarded-Proto": "https"})
         return asked.getresponse().status != 503
     except OSError:
         return False
