@@ -18,9 +18,13 @@ from maillage.kernel import chain
 from maillage.kernel.errors import NotAllowed
 from maillage.kernel.models import JournalHead, JournalLine
 from maillage.kernel.permissions import Actor
+from maillage.kernel.prepared import Prepared
 from maillage.kernel.tenancy import inside
 
 READ_AGAIN_AFTER = dt.timedelta(minutes=5)
+_heads = Prepared(
+    lambda pk: JournalHead.objects.select_for_update(of=("self",)).filter(pk=pk), pk=int
+)
 
 
 def record(action: str, target: models.Model | None, *, by: Actor, cpts: Any, **data: Any) -> None:
@@ -133,12 +137,11 @@ def _recent(
 
 
 def _locked_head(cpts_id: int | None) -> JournalHead:
-    heads = JournalHead.objects.select_for_update(of=("self",)).filter(pk=cpts_id or 0)
-    head = heads.first()
-    if head is None:
+    found: list[JournalHead] = _heads(pk=cpts_id or 0)
+    if not found:
         JournalHead.objects.get_or_create(pk=cpts_id or 0)
-        head = heads.get()
-    return head
+        found = _heads(pk=cpts_id or 0)
+    return found[0]
 
 
 @transaction.atomic(savepoint=False)

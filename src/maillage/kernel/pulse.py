@@ -3,12 +3,15 @@
 from enum import IntEnum
 
 from django.db import connection, transaction
-from django.db.models import F
 from django.utils import timezone
 
 from maillage.kernel.models import Beat, Pulse
 
 COUNTERS = "SELECT version, places, directory FROM kernel_pulse WHERE cpts_id = %s"
+MOVE = (
+    "UPDATE kernel_pulse SET version = version + 1, places = places + %s, directory = directory + %s "
+    "WHERE cpts_id = %s"
+)
 
 
 def counters(cpts_id: int) -> tuple[int, int, int]:
@@ -36,14 +39,12 @@ def bump(*cpts_ids: int, reach: Reach = Reach.DIRECTORY) -> None:
 
     Anything less than the whole `reach` is a promise: it surely changed no more than that.
     """
-    moved = {"version": F("version") + 1}
-    if reach >= Reach.PLACES:
-        moved["places"] = F("places") + 1
-    if reach >= Reach.DIRECTORY:
-        moved["directory"] = F("directory") + 1
-    for cpts_id in sorted(set(cpts_ids)):
-        if not Pulse.objects.filter(pk=cpts_id).update(**moved):
-            Pulse.objects.get_or_create(pk=cpts_id)
+    moved = [int(reach >= each) for each in (Reach.PLACES, Reach.DIRECTORY)]
+    with connection.cursor() as cursor:
+        for cpts_id in sorted(set(cpts_ids)):
+            cursor.execute(MOVE, [*moved, cpts_id])
+            if not cursor.rowcount:
+                Pulse.objects.get_or_create(pk=cpts_id)
 
 
 def beat(name: str) -> None:
