@@ -110,7 +110,7 @@ def _cookie(user: Any) -> str:
     auth = import_module("django.contrib.auth")
     session = import_module("django.contrib.sessions.backends.db").SessionStore()
     session[auth.SESSION_KEY] = str(user.pk)
-    session[auth.BACKEND_SESSION_KEY] = "maillage.accounts.backends.Backend"
+    session[auth.BACKEND_SESSION_KEY] = "maillage.accounts.gateway.backends.Backend"
     session[auth.HASH_SESSION_KEY] = user.get_session_auth_hash()
     session["account_authentication_methods"] = [{"method": "mfa", "at": time.time()}]
     session["account_authentication_methods_user"] = str(user.pk)

@@ -6,8 +6,8 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from maillage.accounts.backends import Backend
-from maillage.accounts.sessions import SessionStore
+from maillage.accounts.gateway.backends import Backend
+from maillage.accounts.gateway.session_store import SessionStore
 from people import make_user
 
 pytestmark = pytest.mark.django_db

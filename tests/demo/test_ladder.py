@@ -32,7 +32,7 @@ from maillage.snp.queries.fairness import fairness_of
 from maillage.snp.queries.ladder import deadlines_of, on_call_seat
 from maillage.territory.models import Cpts
 
-BACKEND = "maillage.accounts.backends.Backend"
+BACKEND = "maillage.accounts.gateway.backends.Backend"
 HOUR = dt.timedelta(hours=1)
 
 

@@ -19,7 +19,7 @@ def signed_in(client, db):
     def enter(cpts, role="reader"):
         user = User.objects.create(email=f"{role}@essai.example")
         Seat.objects.create(cpts=cpts, user=user, role=role, state="active")
-        client.force_login(user, backend="maillage.accounts.backends.Backend")
+        client.force_login(user, backend="maillage.accounts.gateway.backends.Backend")
         return client
 
     return enter

@@ -9,7 +9,7 @@ import pytest
 from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import ProgrammingError, connection, models, transaction
+from django.db import DataError, ProgrammingError, connection, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test.utils import isolate_apps
 from django_scopes import scope, scopes_disabled
@@ -25,6 +25,7 @@ from people import make_cpts, make_seat
 from trusted import evidence
 
 SRC = Path(__file__).parents[2] / "src" / "maillage"
+TOLD = "SELECT current_setting('maillage.cpts')"
 postgres = pytest.mark.skipif(
     settings.OWNER_DATABASE is None, reason="a wall of PostgreSQL, between two roles"
 )
@@ -333,6 +334,42 @@ def test_nothing_is_left_on_a_connection(as_served):
                 opened_before.execute("SELECT count(*) FROM accounts_seat")
             opened_before.execute("SELECT current_setting('maillage.cpts')")
             assert opened_before.fetchone() == (str(cpts.pk),)
+
+
+@postgres
+@pytest.mark.django_db
+def test_a_scope_goes_with_the_statement_that_reads_in_it(as_served):
+    cpts = make_cpts("une")
+    before = rows("SELECT 1")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT %s, '100 %%', %s", ["a;b", 2])
+        with scope(cpts=cpts):
+            cursor.execute("SELECT %s, '100 %%', %s", ["a;b", 2])  # the scope is told here
+            assert cursor.fetchall() == [("a;b", "100 %", 2)] and cursor.rowcount == 1
+            assert [each.name for each in cursor.description][0] == "?column?"
+            assert rows(TOLD)[0][0] == str(cpts.pk)
+        with scopes_disabled():
+            cursor.execute("SELECT '100 %' UNION ALL SELECT 'b'")
+            assert cursor.fetchall() == [("100 %",), ("b",)]
+            assert rows(TOLD)[0][0] == "*"
+    assert rows(TOLD)[0][0] == "" and before == [(1,)]
+
+
+@postgres
+@pytest.mark.django_db(transaction=True)
+def test_a_scope_told_with_a_statement_that_fails_is_told_again(as_served):
+    cpts = make_cpts("une")
+    with scope(cpts=cpts):
+        with pytest.raises(DataError), transaction.atomic():
+            rows("SELECT 1 / 0")
+        assert rows(TOLD)[0][0] == str(cpts.pk)
+    with scopes_disabled(), pytest.raises(DataError):
+        rows("SELECT 1 / 0")  # its message took back what it told
+    assert rows(TOLD)[0][0] == ""
+    with scope(cpts=cpts), pytest.raises(DataError):
+        rows("SELECT 1 / 0")
+    with scope(cpts=cpts):
+        assert rows(TOLD)[0][0] == str(cpts.pk)
 
 
 def seen_after_a_rollback(cpts):

@@ -38,7 +38,7 @@ from maillage.territory.models import Commune, Cpts
 from maillage.territory.queries.travel import forget_trips
 from people import link, make_cpts, make_seat, make_user
 
-BACKEND = "maillage.accounts.backends.Backend"
+BACKEND = "maillage.accounts.gateway.backends.Backend"
 NOBODYS_ID = 987_654_321
 _worlds = itertools.count()
 FAR = 700_000  # ids next door begin here: none is the id of one of ours

@@ -152,8 +152,8 @@ TEMPLATES = [
 FORM_RENDERER = "maillage.config.jinja.FormRenderer"
 
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["maillage.accounts.backends.Backend"]
-SESSION_ENGINE = "maillage.accounts.sessions"
+AUTHENTICATION_BACKENDS = ["maillage.accounts.gateway.backends.Backend"]
+SESSION_ENGINE = "maillage.accounts.gateway.session_store"
 PASSWORD_HASHERS = [  # the first makes; the second still opens older accounts, once
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
