@@ -27,6 +27,7 @@ from maillage.residents.models import Resident
 from maillage.snp import actions, queries
 from maillage.snp.actions.life import TooLate
 from maillage.snp.models import CareRequest, CareRequestEvent, HandOver, RedFlag
+from maillage.snp.queries.desk import forget_settings
 from people import actor_as
 
 NOT_DESK = [role for role in Role if role != Role.DISPATCHER]
@@ -71,6 +72,7 @@ def test_the_desk_of_a_neighbour_takes_nothing_here(cpts, neighbour):
 def test_no_request_without_a_validated_list_of_signs(desk, cpts):
     RedFlag.objects.all().delete()
     queries.red_flags(cpts).delete()
+    forget_settings()  # taken away without an action
     with pytest.raises(actions.SignsNotValidated, match="Aucune liste de signes d'alerte"):
         create(desk)
 
