@@ -108,7 +108,7 @@ def _first_slot(care_request: Any) -> Any:
 def _cookie(user: Any) -> str:
     """Of a session opened by log-in and its second factor, without their pages."""
     auth = import_module("django.contrib.auth")
-    session = import_module("django.contrib.sessions.backends.db").SessionStore()
+    session = import_module(import_module("django.conf").settings.SESSION_ENGINE).SessionStore()
     session[auth.SESSION_KEY] = str(user.pk)
     session[auth.BACKEND_SESSION_KEY] = "maillage.accounts.gateway.backends.Backend"
     session[auth.HASH_SESSION_KEY] = user.get_session_auth_hash()

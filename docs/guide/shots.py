@@ -65,6 +65,10 @@ class Tour:
     def go(self, page: Page, path: str) -> None:
         page.goto(f"{self.site}{CPTS}{path}")
 
+    def show(self, page: Page, path: str, name: str) -> None:
+        self.go(page, path)
+        shoot(page, name)
+
     def desk(self) -> Page:
         """A call is written down, then proposed."""
         page = self.open("Malo Standard")
@@ -110,16 +114,13 @@ class Tour:
 
     def administration(self) -> None:
         page = self.open("Ariane Administration")
-        self.go(page, "envois/")
-        shoot(page, "envois")
+        self.show(page, "envois/", "envois")
         found = re.search(r"/r/\S+/", page.locator("main").inner_text())
         assert found, "no link in the outbox"
         self.link = found.group(0)
-        self.go(page, "roles/")
-        shoot(page, "roles")
+        self.show(page, "roles/", "roles")
         page = self.open("Ariane Administration", {"width": 1120, "height": 500})
-        self.go(page, "information/")
-        shoot(page, "information")
+        self.show(page, "information/", "information")
 
     def account(self) -> None:
         """The door, then what everybody finds under their own name."""
@@ -145,12 +146,9 @@ class Tour:
         shoot(desk, "acceptee")
         page = self.open("Professionnel de santé.*Alix Coquelicot", PHONE)
         shoot(page, "journee")
-        self.go(page, "disponibilites/visibilite/")
-        shoot(page, "visibilite")
-        self.go(page, "sollicitations/")
-        shoot(page, "sollicitations")
-        self.go(page, "sollicitations/repartition/")
-        shoot(page, "repartition")
+        self.show(page, "disponibilites/visibilite/", "visibilite")
+        self.show(page, "sollicitations/", "sollicitations")
+        self.show(page, "sollicitations/repartition/", "repartition")
         officer = self.open("Thémis")
         self.go(officer, "journal/?acte=snp.created")
         number = re.search(r"n°\s(\d+)", officer.locator("main").inner_text())
@@ -165,12 +163,9 @@ class Tour:
 
     def desk_sheets(self) -> None:
         page = self.open("Malo Standard", SHEET)
-        self.go(page, "snp/absences/")
-        shoot(page, "absences")
-        self.go(page, "snp/releve/")
-        shoot(page, "releve")
-        self.go(page, "snp/jour/")
-        shoot(page, "jour")
+        self.show(page, "snp/absences/", "absences")
+        self.show(page, "snp/releve/", "releve")
+        self.show(page, "snp/jour/", "jour")
         self.go(page, "creneaux/")
         page.get_by_label("Autour de").select_option(label="Montceau-les-Mines")
         page.get_by_role("button", name="Chercher", exact=True).click()
@@ -179,42 +174,31 @@ class Tour:
 
     def secretary(self) -> None:
         page = self.open("Célestin Secrétariat")
-        self.go(page, "disponibilites/")
-        shoot(page, "semaine")
+        self.show(page, "disponibilites/", "semaine")
 
     def coordination(self) -> None:
         page = self.open("Nour Coordination")
-        self.go(page, "snp/suivi/")
-        shoot(page, "suivi")
-        self.go(page, "snp/reglages/")
-        shoot(page, "reglages")
+        self.show(page, "snp/suivi/", "suivi")
+        self.show(page, "snp/reglages/", "reglages")
         self.go(page, "structures/")
         page.get_by_role("link", name="Centre hospitalier Jean Bouveri", exact=True).click()
         page.get_by_role("heading", name=re.compile("Bouveri")).wait_for()
         shoot(page, "structure")
-        self.go(page, "territoire/")
-        shoot(page, "territoire")
+        self.show(page, "territoire/", "territoire")
 
     def coordination_sheets(self) -> None:
         page = self.open("Nour Coordination", SHEET)
-        self.go(page, "snp/cercles/")
-        shoot(page, "cercles")
-        self.go(page, "snp/astreinte/")
-        shoot(page, "astreinte")
-        self.go(page, "snp/accords/")
-        shoot(page, "accords")
-        self.go(page, "snp/chiffres/")
-        shoot(page, "chiffres")
+        self.show(page, "snp/cercles/", "cercles")
+        self.show(page, "snp/astreinte/", "astreinte")
+        self.show(page, "snp/accords/", "accords")
+        self.show(page, "snp/chiffres/", "chiffres")
 
     def data_protection(self) -> None:
         page = self.open("Thémis")
-        self.go(page, "journal/")
-        shoot(page, "journal")
+        self.show(page, "journal/", "journal")
         page = self.open("Thémis", SHEET)
-        self.go(page, "snp/bris-de-glace/relecture/")
-        shoot(page, "relecture")
-        self.go(page, "conservation/")
-        shoot(page, "conservation")
+        self.show(page, "snp/bris-de-glace/relecture/", "relecture")
+        self.show(page, "conservation/", "conservation")
         self.go(page, "droits/")
         page.get_by_label("Nom", exact=True).fill("Essai-Fictif")
         page.get_by_label("Commune").fill("Montceau-les-Mines")

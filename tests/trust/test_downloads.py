@@ -17,7 +17,7 @@ from maillage.snp.queries.numbers import BY
 from trusted import evidence
 
 pytestmark = pytest.mark.django_db
-STARTS = ("=", "+", "-", "@", "\t", "\r")
+STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
 MARK = "1+cmd"  # what each of these texts goes on with
 
 

@@ -400,6 +400,22 @@ def far_away():
             owner.execute(statement)
 
 
+@contextmanager
+def same_ids():
+    """A function that makes the next rows take the ids that they would take now. SQLite takes them
+    back with the transaction."""
+    if connection.vendor == "sqlite":
+        yield lambda: None
+        return
+    with walls.owner_connection(autocommit=True) as owner:
+        found = owner.execute(
+            "SELECT schemaname || '.' || sequencename, last_value FROM pg_sequences"
+            " WHERE last_value IS NOT NULL"
+        ).fetchall()
+        back = "SELECT " + ", ".join(f"setval('{name}', {last})" for name, last in found)
+        yield lambda: owner.execute(back)
+
+
 def texts_of(side: str) -> re.Pattern:
     """What betrays a row of one side in a page, a file or a message."""
     digits = PHONES[side]

@@ -2,7 +2,7 @@
 
 Only the board reads it: an act ranks again from the database. The people and their slots are kept
 while the `directory` counter of the pulse stands still, the places taken while `places` does; for a
-minute at most, since slots begin, and fifteen seconds, for what no counter tells.
+minute at most, since slots begin.
 """
 
 import datetime as dt
