@@ -17,7 +17,7 @@ import walls
 from maillage.config.jinja import forget_mark
 from maillage.residents.queries import forget_communes
 from maillage.snp.queries import forget_board
-from maillage.territory.queries import forget_centres, forget_reach
+from maillage.territory.queries import forget_centres, forget_names, forget_reach
 
 ROOT = Path(__file__).parents[1]
 VENDOR = Path(__file__).parent / "browser/vendor"
@@ -123,6 +123,7 @@ def _quick_settings(settings, tmp_path):
     forget_mark()
     forget_centres()
     forget_reach()
+    forget_names()
     forget_board()
     forget_communes()
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

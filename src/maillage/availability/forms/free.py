@@ -1,6 +1,7 @@
 """What a desk asks of the free slots."""
 
 from django import forms
+from django.core.exceptions import ValidationError
 from markupsafe import Markup, escape
 
 from maillage.directory.enums import Profession
@@ -9,7 +10,12 @@ MINUTES_MAX = 60
 
 
 class PlainSelect(forms.Select):
-    """The same list, written at once: Django's own draws a template for each of its options."""
+    """The same list, written at once: Django's own draws a template for each of its options.
+
+    `labels`: by code, in their order.
+    """
+
+    labels: dict[str, str]
 
     def render(self, name, value, attrs=None, renderer=None):
         said = {"name": name} | self.build_attrs(self.attrs, attrs)
@@ -22,18 +28,35 @@ class PlainSelect(forms.Select):
         options = "".join(
             f'<option value="{escape(code)}"{" selected" if code == chosen else ""}>'
             f"{escape(label)}</option>"
-            for code, label in self.choices
+            for code, label in self.labels.items()
         )
         return Markup(f"<select{about}>{options}</select>")
 
 
+class LabelField(forms.CharField):
+    """One code of `labels`: a dictionary, since there may be hundreds, at each search."""
+
+    widget = PlainSelect
+    default_error_messages = {"invalid_choice": "Choisissez dans la liste."}
+
+    def __init__(self, *, labels, **about):
+        super().__init__(**about)
+        self.offer(labels)
+
+    def offer(self, labels: dict[str, str]) -> None:
+        self.labels = self.widget.labels = labels
+
+    def validate(self, value):
+        super().validate(value)
+        if value not in self.labels:
+            raise ValidationError(self.error_messages["invalid_choice"], code="invalid_choice")
+
+
 class FreeSlotForm(forms.Form):
-    profession = forms.ChoiceField(
-        label="Profession", choices=Profession.choices, widget=PlainSelect
-    )
-    commune = forms.ChoiceField(
+    profession = LabelField(label="Profession", labels=dict(Profession.choices))
+    commune = LabelField(
         label="Autour de",
-        widget=PlainSelect,
+        labels={},
         error_messages={
             "required": "Choisissez la commune.",
             "invalid_choice": "Cette commune n'est pas connue.",
@@ -45,4 +68,4 @@ class FreeSlotForm(forms.Form):
 
     def __init__(self, data, *, communes):
         super().__init__(data, auto_id="free-%s")
-        self.fields["commune"].choices = list(communes.items())
+        self.fields["commune"].offer(communes)

@@ -106,8 +106,8 @@ def _perimeter(vendor: str) -> Compiled:
     return Compiled(
         CptsCommune.objects.filter(cpts=Asked("cpts", BigIntegerField()))
         .in_force(Asked("today", DateField()))
-        .order_by("commune__name_key", "commune")
-        .values_list("commune_id", "commune__name")
+        .order_by()
+        .values_list("commune_id")
     )
 
 
@@ -117,9 +117,9 @@ def communes_to_search(cpts: Cpts, asked: str) -> dict[str, str]:
     own = _perimeter(connection.vendor)
     with connection.cursor() as cursor:
         cursor.execute(own.sql, own.values(cpts=cpts.pk, today=timezone.localdate()))
-        found = dict(cursor.fetchall())
+        found = territory.names_of(code for (code,) in cursor.fetchall())
     if asked and asked not in found:
-        found |= dict(Commune.objects.filter(pk=asked).values_list("pk", "name"))
+        found |= territory.names_of([asked])
     return found
 
 

@@ -5,6 +5,10 @@ from maillage.territory.queries.map import (
     CommuneMap,
     map_of,
 )
+from maillage.territory.queries.names import (
+    forget_names,
+    names_of,
+)
 from maillage.territory.queries.reach import (
     Reached,
     communes_within,
@@ -50,12 +54,14 @@ __all__ = [
     "commune_sheet",
     "communes_within",
     "forget_centres",
+    "forget_names",
     "forget_reach",
     "forget_trips",
     "journeys_of",
     "known_communes",
     "map_of",
     "commune_choices",
+    "names_of",
     "perimeter",
     "population_of",
     "sheet_of",
