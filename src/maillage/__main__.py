@@ -14,6 +14,7 @@ PAIRS = {
     ("structures", "load"): "structures_load",
     ("cpts", "open"): "cpts_open",
     ("cpts", "close"): "cpts_close",
+    ("account", "recover"): "account_recover",
     ("rights", "export"): "rights_export",
 }
 

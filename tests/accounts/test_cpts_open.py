@@ -30,7 +30,7 @@ def test_a_cpts_opens_with_its_communes_and_an_administrator(db, capsys):
     assert (seat.cpts.slug, seat.role, seat.state) == ("essai", "administrator", "active")
     assert [row.commune_id for row in seat.cpts.perimeter.all()] == ["71137"]
     assert Notice.objects.get().recipient == "chef@essai.example"
-    assert "1 communes" in capsys.readouterr().out
+    assert "1\xa0commune," in capsys.readouterr().out
 
 
 def test_the_link_of_the_first_administrator_serves_until_they_came(db, client):

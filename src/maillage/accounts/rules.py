@@ -128,6 +128,11 @@ def can_end_seat_sessions(actor: Actor, seat: Seat) -> bool:
     }
 
 
+def can_forget_second_factors(actor: Actor) -> bool:
+    """No administrator: the account may hold roles in other CPTSs than theirs."""
+    return actor.kind == "system"
+
+
 def is_made_of(password: str, words: Iterable[str], *, at_least: int) -> list[str]:
     """The words that everybody here can guess, when the password holds too little else; else none."""
     left, found, kept = fold(password).replace(" ", ""), [], len(password)

@@ -6,6 +6,7 @@ ACTS = {
     "account.card_linked": "Carte de professionnel reliée à un compte",
     "account.card_renamed": "Carte de professionnel au nom changé, refusée",
     "account.created": "Compte créé",
+    "account.factors_forgotten": "Second facteur perdu, effacé",
     "account.sessions_ended": "Sessions fermées",
     "account.shortcuts": "Raccourcis clavier changés",
     "availability.absence_added": "Absence déclarée",

@@ -21,7 +21,12 @@ from maillage.accounts.actions.seats import (
     move_seat,
     set_shortcuts,
 )
-from maillage.accounts.actions.sessions import end_seat_sessions, end_sessions, list_session
+from maillage.accounts.actions.sessions import (
+    end_seat_sessions,
+    end_sessions,
+    forget_second_factors,
+    list_session,
+)
 from maillage.accounts.actions.throttle import TooManyTries, count_try, forget_try, purge_tries
 
 __all__ = [
@@ -38,6 +43,7 @@ __all__ = [
     "decline_seat",
     "end_seat_sessions",
     "end_sessions",
+    "forget_second_factors",
     "forget_try",
     "drop_notices",
     "invite_seat",

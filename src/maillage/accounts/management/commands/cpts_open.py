@@ -10,6 +10,7 @@ from maillage.accounts.actions import invite_seat, move_seat
 from maillage.accounts.enums import Role, SeatState
 from maillage.accounts.rules import SYSTEM
 from maillage.kernel.errors import DomainError
+from maillage.kernel.words import plural
 from maillage.territory.actions import create_cpts, set_perimeter
 
 
@@ -39,4 +40,6 @@ class Command(BaseCommand):
                     seat = move_seat(by=SYSTEM, seat=seat, state=state)
         except DomainError as error:
             raise CommandError(str(error)) from None
-        self.stdout.write(f"{name} est ouverte : {len(rows)} communes, administrateur {admin}.")
+        self.stdout.write(
+            f"{name} est ouverte : {plural(len(rows), 'commune')}, administrateur {admin}."
+        )
