@@ -38,7 +38,7 @@ from bench import Report
 
 NAME = "desk"
 SECONDS = float(os.environ.get("MAILLAGE_DESK_SECONDS", "300"))
-ENGINES = [os.environ.get("MAILLAGE_DESK_ENGINE") or "postgres", "sqlite"]
+ENGINES = os.environ.get("MAILLAGE_DESK_ENGINE", "postgres sqlite").split()
 DISPATCHERS, PROFESSIONALS, REQUESTS, ACCEPTED = 50, 1500, 200, 20
 EVERY_SECONDS, WHOLE_SECONDS, WRITES_A_SECOND = 1.0, 60.0, 5.0
 WARM_SECONDS = 5.0
