@@ -59,7 +59,7 @@ def faults_of(line, answer) -> list[str]:
 def test_every_answer_carries_its_headers(world):
     tally, wrong = Counter(), []
     cells = sample(world)
-    for line, user, url, method, _ in cells[:: max(1, len(cells) // size(350, len(cells)))]:
+    for line, user, url, method, _ in cells[:: max(1, len(cells) // size(350, 20_000))]:
         answer = world.ask(user, url, method)
         tally[answer.status_code] += 1
         wrong += faults_of(line, answer)
