@@ -258,7 +258,7 @@ def inside(world):
                     )
                 for who, user, status in strangers(world):
                     yield f"{who} {method} {line}", user, url, method, status
-                if owner == "own" and method in {"get", "post"}:
+                if owner != "foreign" and method in {"get", "post"}:
                     for who, user in not_active(world):
                         yield f"{who} {method} {line}", user, url, method, {404}
 
