@@ -115,7 +115,8 @@ def test_known_unknown_and_invited_accounts_answer_alike(doctor, client):
     emails = (doctor.email, "inconnue@cabinet.example", "invite@cabinet.example")
     spent = {email: [] for email in emails}
     answers = set()
-    for number in range(size(6, 2000)):
+    # What could differ is the hash of a password: long on one engine is enough.
+    for number in range(size(6, 2000 if connection.vendor == "sqlite" else 200)):
         for email in emails:
             begin = time.perf_counter()
             response = enter(
