@@ -26,6 +26,7 @@ TABLES = (LISTS, OBJECTS)
 CANARY = Path(tempfile.gettempdir()) / "maillage-canari"
 XSS = "<script>zxss()</script>"
 SECONDS = 2.0
+TIMES_ASKED_AGAIN = 3
 WORDS = {
     "sql": (
         *("'", '"', "1 OR 1=1", "1; DROP TABLE snp_carerequest", "' UNION SELECT NULL--", "%27"),
@@ -118,6 +119,11 @@ HEADERS = (
 )
 
 
+def timed(send):
+    began = time.monotonic()
+    return send(), time.monotonic() - began
+
+
 class Attack:
     """Draws requests, and keeps what went wrong."""
 
@@ -127,7 +133,7 @@ class Attack:
         self.pages = list(world.pages(TABLES))
         self.keys = sorted(keys_read())
         self.actors = [None, *world.users.values()]
-        self.wrong, self.tally = [], Counter()
+        self.wrong, self.tally, self.slow = [], Counter(), Counter()
 
     def word(self):
         word = self.draw.choice(EVERY)
@@ -199,12 +205,18 @@ class Attack:
                 (self.form, self.query, self.address, self.body), (5, 2, 2, 1)
             )[0]
             line, send = make()
-            began = time.monotonic()
-            answer = send()
-            took = time.monotonic() - began
+            answer, took = timed(send)
             self.tally[answer.status_code] += 1
+            while took > SECONDS and self.again(line):
+                took = min(took, timed(send)[1])
             self.judge(line, answer, took)
         return self.wrong
+
+    def again(self, line):
+        """Whether to ask once more: a machine that did something else did not hang, a request that
+        hangs does so each time."""
+        self.slow[line] += 1
+        return self.slow[line] <= TIMES_ASKED_AGAIN
 
     def judge(self, line, answer, took):
         if answer.status_code >= 500 and "sante" not in line:
