@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 PACKAGE = Path(maillage.__file__).parent
 TABLES = (LISTS, OBJECTS)
 SHORT_MAX = 2_147_483_647
-NOBODYS_LONG_ID = 101_010_101_010_101_010  # as the opaque ones, before the first of them
+LONG_STEP = 1_000  # to an opaque id that chance did not draw, and that reads as its neighbour does
 NO_ROWS = {"accord", "commune"}  # the agreement's sides, and what is national
 
 
@@ -45,8 +45,9 @@ def keys_read() -> set[str]:
 
 
 def nobodys(pk: int) -> int:
-    """An id that nobody has, as long as this one: some fields hold no number so long, and say so."""
-    return NOBODYS_ID if pk <= SHORT_MAX else NOBODYS_LONG_ID
+    """An id that nobody has, as long as this one and with the same first digits: some fields hold
+    no number so long, and some read one as a date."""
+    return NOBODYS_ID if pk <= SHORT_MAX else pk - LONG_STEP
 
 
 def foreign_ids(world) -> list[tuple[str, int]]:
