@@ -4,6 +4,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from django.conf import settings
+from django.db import DataError
 from django.http import Http404
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -24,6 +25,8 @@ from maillage.snp.queries.ladder import lent_to
 from maillage.territory.models import Cpts
 
 SENSITIVE = {Permission.SEATS_MANAGE, Permission.RIGHTS}
+# PostgreSQL takes no such text, not even to look for it: nothing bears that name.
+NUL_BYTE = DomainError("Un caractère illisible est dans la demande : retapez-la.")
 
 
 def has_ended(response) -> bool:
@@ -139,4 +142,6 @@ class TenantMiddleware:
             return refused(request, error, status=403 if isinstance(error, NotAllowed) else 409)
         if isinstance(error, (CannotOpen, BadKeys)):
             return unreadable(request, error)
+        if isinstance(error, DataError) and "NUL" in str(error):
+            return refused(request, NUL_BYTE, status=400)
         return None
