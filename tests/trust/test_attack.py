@@ -171,20 +171,6 @@ def test_what_does_not_fit_a_column_is_refused_with_a_sentence(board):
         assert board.post(NEW, CALL | named | {"commune": commune}).status_code == 422
 
 
-def test_a_text_that_postgresql_cannot_hold_breaks_no_search(world):
-    """A NUL typed where the database is asked without a form before it."""
-    coordinator, dispatcher = world.users[Role.COORDINATOR], world.users[Role.DISPATCHER]
-    free, communes = world.url("availability:free"), world.url("territory:page")
-    add = world.url("directory:structure_add")
-    asked = [
-        (dispatcher, f"{free}?commune=a%00b", "get", {}),
-        (dispatcher, f"{communes}a%00b/", "get", {}),
-        (coordinator, add, "post", {"structure": "a\x00b"}),
-    ]
-    for user, address, method, data in asked:
-        assert world.ask(user, address, method, data).status_code < 500, address
-
-
 def test_an_administrator_invites_no_endless_address(client):
     sign_in(client, make_cpts(), Role.ADMINISTRATOR)
     asked = {"email": LONG_MAIL, "role": Role.READER}

@@ -280,6 +280,20 @@ def clean(value):
     return [one(each) for each in value] if isinstance(value, list) else one(value)
 
 
+def test_a_text_that_postgresql_cannot_hold_breaks_no_search(world):
+    """A NUL typed where the database is asked without a form before it."""
+    coordinator, dispatcher = world.users[Role.COORDINATOR], world.users[Role.DISPATCHER]
+    free, communes = world.url("availability:free"), world.url("territory:page")
+    add = world.url("directory:structure_add")
+    asked = [
+        (dispatcher, f"{free}?commune=a%00b", "get", {}),
+        (dispatcher, f"{communes}a%00b/", "get", {}),
+        (coordinator, add, "post", {"structure": "a\x00b"}),
+    ]
+    for user, address, method, data in asked:
+        assert world.ask(user, address, method, data).status_code < 500, address
+
+
 def test_a_break_is_seen(world, monkeypatch):
     """Seeded: an order taken from the query, as it comes."""
     monkeypatch.setattr(
