@@ -8,6 +8,7 @@ have typed is a word of its own, which begins like its side: one search finds an
 
 import datetime as dt
 import itertools
+import logging
 import re
 from contextlib import contextmanager
 
@@ -437,6 +438,14 @@ def rows_of(cpts: Cpts) -> dict[str, list]:
     return found
 
 
+REQUESTS = logging.getLogger("django.request")
+
+
+def is_breakdown(record) -> bool:
+    """A refusal is no line of log here: pytest would keep each with its request, sixty thousand."""
+    return record.levelno >= logging.ERROR
+
+
 @contextmanager
 def standing(unblock):
     """The world as a module's fixture: made once, each request rolled back, then nothing is left."""
@@ -444,6 +453,7 @@ def standing(unblock):
         patch.setattr(timezone, "now", lambda: MONDAY.astimezone(dt.UTC))
         # The tables are of roles: the desk that a duty lends is tried in test_snp_roster.
         patch.setattr(middleware, "lent_to", lambda seat, now: frozenset())
+        patch.setattr(REQUESTS, "filters", [*REQUESTS.filters, is_breakdown])
         yield World()
         transaction.set_rollback(True)
     forget_all()
