@@ -461,7 +461,7 @@ def test_a_write_that_overtakes_the_rotation_is_kept(cpts, key_file):
     meanwhile = again(one)
     meanwhile.family_name = "Nouveau"
     meanwhile.save()
-    assert sealing.reseal_row(stale, crypto.current_key()) == (0, 1)
+    assert sealing.reseal_rows([stale], crypto.current_key()) == (0, 1)
     assert again(one).family_name == "Nouveau"
     with scopes_disabled():
         assert sealing.reseal(print) == 0

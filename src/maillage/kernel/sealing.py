@@ -61,11 +61,9 @@ def _stale(row: Any, key: str) -> list[Any]:
     return [column for column, value in held if value and crypto.key_of(value) != key]
 
 
-def reseal_row(row: Any, key: str) -> tuple[int, int]:
-    """Seal again the columns of a row that are not under `key`: (written, overtaken by a write)."""
+def sealed_again(row: Any, key: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The columns of a row that are not under `key`: as they are, and as they shall be."""
     stale = _stale(row, key)
-    if not stale:
-        return 0, 0
     before = {column.name: row.__dict__[column.attname] for column in stale}
     after = {}
     for column in stale:
@@ -73,8 +71,23 @@ def reseal_row(row: Any, key: str) -> tuple[int, int]:
             after[column.name] = column.sealed_for(row, getattr(row, column.attname))
         else:
             after[column.name] = column.pre_save(row, False)
-    same = type(row)._base_manager.filter(pk=row.pk, **before)
-    return (1, 0) if same.update(**after) else (0, 1)
+    return before, after
+
+
+def reseal_rows(rows: list[Any], key: str) -> tuple[int, int]:
+    """Seal again the columns of rows that are not under `key`: (written, overtaken by a write).
+
+    Everything is computed before the first write: SQLite lets nobody else write meanwhile.
+    """
+    changes = [(row, *sealed_again(row, key)) for row in rows]
+    changes = [each for each in changes if each[1]]
+    if not changes:
+        return 0, 0
+    written = 0
+    with transaction.atomic():
+        for row, before, after in changes:
+            written += type(row)._base_manager.filter(pk=row.pk, **before).update(**after)
+    return written, len(changes) - written
 
 
 def reseal(say: Callable[[str], None], *, batch: int = BATCH) -> int:
@@ -89,10 +102,8 @@ def reseal(say: Callable[[str], None], *, batch: int = BATCH) -> int:
         for model in sealed_models():
             done = 0
             for rows in _batches(model, batch):
-                with transaction.atomic():
-                    results = [reseal_row(row, key) for row in rows]
-                done += sum(each for each, _ in results)
-                overtaken += sum(each for _, each in results)
+                now, others = reseal_rows(rows, key)
+                done, overtaken = done + now, overtaken + others
                 if done and done % (50 * batch) < batch:
                     say(f"{model._meta.verbose_name} : {done} lignes rechiffrées…")
             if done:
