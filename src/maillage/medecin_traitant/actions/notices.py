@@ -1,0 +1,125 @@
+"""What leaves the platform about a request or an offer: never a name, never anything of health."""
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils import timezone
+
+from maillage.accounts.actions import queue_notice
+from maillage.accounts.enums import Channel
+from maillage.availability.queries import quiet_until
+from maillage.kernel.identifiers import is_mobile
+from maillage.kernel.permissions import Actor
+from maillage.medecin_traitant.models import Attribution, DoctorOffer, DoctorRequest
+from maillage.medecin_traitant.queries import (
+    link_to_attribution,
+    link_to_offer,
+    link_to_request,
+)
+
+
+def tell_resident(doctor_request: DoctorRequest, *, by: Actor) -> bool:
+    """The link and the code, by SMS to who accepted it; False when nothing could be sent."""
+    phone = doctor_request.resident.phone
+    if not (doctor_request.sms_allowed and (is_mobile(phone) or phone.startswith("+"))):
+        return False
+    queue_notice(
+        by=by,
+        cpts=doctor_request.cpts,
+        channel=Channel.SMS,
+        recipient=phone,
+        key=f"doctor_request:{doctor_request.pk}:recorded",
+        body=f"{doctor_request.cpts} : votre demande est enregistrée. Pour la suivre, la corriger ou "
+        f"la retirer : {link_to_request(doctor_request)}\nCode : {doctor_request.code}",
+    )
+    return True
+
+
+def tell_owner(doctor_request: DoctorRequest, *, by: Actor) -> None:
+    """Past its deadline: its number, never what it says."""
+    given = {"cpts": doctor_request.cpts.slug, "pk": doctor_request.pk}
+    path = reverse("medecin_traitant:request", kwargs=given)
+    queue_notice(
+        by=by,
+        cpts=doctor_request.cpts,
+        channel=Channel.MAIL,
+        recipient=doctor_request.owner.user.email,
+        key=f"doctor_request:{doctor_request.pk}:late:{timezone.localdate():%Y%m%d}",
+        subject=f"Médecin traitant : demande n° {doctor_request.number}",
+        body=f"{doctor_request.cpts} : l'échéance de la demande n° {doctor_request.number} est "
+        f"passée.\n{settings.SITE_URL}{path}",
+    )
+
+
+def tell_doctor(offer: DoctorOffer, *, by: Actor) -> bool:
+    """The question, by the link that answers it; False when neither mobile nor address is known."""
+    professional = offer.professional
+    if is_mobile(professional.phone):
+        channel, recipient = Channel.SMS, professional.phone
+    elif professional.email:
+        channel, recipient = Channel.MAIL, professional.email
+    else:
+        return False
+    queue_notice(
+        by=by,
+        cpts=offer.cpts,
+        channel=channel,
+        recipient=recipient,
+        key=f"doctor_offer:{offer.pk}:asked:{offer.reminders}",
+        subject="Combien de nouveaux patients pouvez-vous suivre ?",
+        body=f"{offer.cpts} : combien de nouveaux patients pouvez-vous prendre comme médecin "
+        f"traitant ? Deux réponses suffisent.\n{link_to_offer(offer)}",
+        not_before=quiet_until(professional, timezone.now()),
+    )
+    return True
+
+
+def _to_doctor(attribution: Attribution, key: str, subject: str, body: str, *, by: Actor) -> bool:
+    """By SMS to a professional mobile, else by mail; False when neither is known."""
+    professional = attribution.professional
+    if is_mobile(professional.phone):
+        channel, recipient = Channel.SMS, professional.phone
+    elif professional.email:
+        channel, recipient = Channel.MAIL, professional.email
+    else:
+        return False
+    queue_notice(
+        by=by,
+        cpts=attribution.cpts,
+        channel=channel,
+        recipient=recipient,
+        key=f"attribution:{attribution.pk}:{key}",
+        subject=subject,
+        body=body,
+        not_before=quiet_until(professional, timezone.now()),
+    )
+    return True
+
+
+def tell_proposed(attribution: Attribution, *, by: Actor) -> bool:
+    """Whether anything could be sent: if not, somebody has to call."""
+    body = (
+        f"{attribution.cpts} : un patient cherche un médecin traitant. Répondez avant le "
+        f"{attribution.answer_by:%d/%m/%Y}.\n{link_to_attribution(attribution)}"
+    )
+    return _to_doctor(attribution, "asked", "Un patient cherche un médecin", body, by=by)
+
+
+def tell_withdrawn(attribution: Attribution, *, by: Actor) -> None:
+    body = f"{attribution.cpts} : une proposition de patient vous est retirée. Rien à faire."
+    _to_doctor(attribution, "withdrawn", "Une proposition retirée", body, by=by)
+
+
+def tell_accepted(doctor_request: DoctorRequest, *, by: Actor) -> None:
+    """The resident: something new on their page; neither the doctor nor anything else is said."""
+    phone = doctor_request.resident.phone
+    if not (doctor_request.sms_allowed and (is_mobile(phone) or phone.startswith("+"))):
+        return
+    queue_notice(
+        by=by,
+        cpts=doctor_request.cpts,
+        channel=Channel.SMS,
+        recipient=phone,
+        key=f"doctor_request:{doctor_request.pk}:accepted:{doctor_request.version}",
+        body=f"{doctor_request.cpts} : votre demande a avancé, nous vous appelons pour la suite. "
+        f"{link_to_request(doctor_request)}",
+    )

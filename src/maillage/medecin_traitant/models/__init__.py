@@ -1,0 +1,15 @@
+"""State of the search for a médecin traitant: dated settings, requests, doctors' offers."""
+
+from maillage.medecin_traitant.models.attribution import Attribution
+from maillage.medecin_traitant.models.offer import DoctorOffer
+from maillage.medecin_traitant.models.request import DoctorRequest, DoctorRequestEvent
+from maillage.medecin_traitant.models.settings import MtSettings, PriorityRule
+
+__all__ = [
+    "Attribution",
+    "DoctorOffer",
+    "DoctorRequest",
+    "DoctorRequestEvent",
+    "MtSettings",
+    "PriorityRule",
+]

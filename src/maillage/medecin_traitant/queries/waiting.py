@@ -1,0 +1,190 @@
+"""Who waits: their class by the written rules, the list, what the clock looks at."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from django.db.models import Max, Q
+from django.utils import timezone
+
+from maillage.accounts.enums import Role
+from maillage.accounts.models import Seat
+from maillage.kernel.permissions import Actor
+from maillage.medecin_traitant.enums import (
+    LAST_RANK,
+    OPEN,
+    Answer,
+    Criterion,
+    DoctorRequestState,
+    EventKind,
+)
+from maillage.medecin_traitant.models import (
+    DoctorRequest,
+    DoctorRequestEvent,
+    MtSettings,
+    PriorityRule,
+)
+from maillage.residents import queries as residents
+from maillage.territory.models import Cpts
+
+PLACED_DAYS = 365  # placements an announced wait is counted on
+
+
+def age_on(birth_date: dt.date | None, on: dt.date) -> int | None:
+    if birth_date is None:
+        return None
+    return on.year - birth_date.year - ((on.month, on.day) < (birth_date.month, birth_date.day))
+
+
+def _meets(rule: PriorityRule, doctor_request: DoctorRequest, age: int | None, days: int) -> bool:
+    match rule.criterion:
+        case Criterion.ALD:
+            return doctor_request.ald == Answer.YES
+        case Criterion.C2S:
+            return doctor_request.c2s == Answer.YES
+        case Criterion.AGE_FROM:
+            return age is not None and age >= rule.threshold
+        case Criterion.WAITING_DAYS:
+            return days >= rule.threshold
+        case _:
+            return not doctor_request.can_travel
+
+
+def priority_of(
+    doctor_request: DoctorRequest, rules: Sequence[PriorityRule], today: dt.date
+) -> tuple[int, PriorityRule | None]:
+    """The first class one of whose rules is met, and that rule; the last class when none is."""
+    age = age_on(doctor_request.resident.birth_date, today)
+    days = (today - timezone.localdate(doctor_request.waits_since)).days
+    for rule in sorted(rules, key=lambda each: (each.rank, each.pk)):
+        if _meets(rule, doctor_request, age, days):
+            return rule.rank, rule
+    return LAST_RANK, None
+
+
+# The list
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """What a list is narrowed to; empty: everybody."""
+
+    rank: int | None = None
+    commune: str = ""
+    waits_days: int = 0
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One line: the request, its class, the rule that gave it, the age, the days of wait."""
+
+    doctor_request: DoctorRequest
+    rank: int
+    rule: PriorityRule | None
+    age: int | None
+    days: int
+    is_late: bool
+
+
+def waiting_of(
+    cpts: Cpts, rules: Sequence[PriorityRule], filters: Filters, *, now: dt.datetime
+) -> list[Waiting]:
+    """Open requests (or those of one state), the first class first, then the longest wait."""
+    today = timezone.localdate(now)
+    states = [filters.state] if filters.state else list(OPEN)
+    rows = DoctorRequest.objects.filter(cpts=cpts, state__in=states)
+    if filters.commune:
+        rows = rows.filter(commune=filters.commune)
+    if filters.waits_days:
+        rows = rows.filter(waits_since__lte=now - dt.timedelta(days=filters.waits_days))
+    rows = rows.select_related("resident", "commune", "owner__user", "doctor")
+    lines = [_line(row, rules, today) for row in rows.order_by("waits_since", "pk")]
+    if filters.rank is not None:
+        lines = [each for each in lines if each.rank == filters.rank]
+    return sorted(lines, key=lambda each: each.rank)  # stable: the wait stays in order
+
+
+def _line(row: DoctorRequest, rules: Sequence[PriorityRule], today: dt.date) -> Waiting:
+    rank, rule = priority_of(row, rules, today)
+    return Waiting(
+        doctor_request=row,
+        rank=rank,
+        rule=rule,
+        age=age_on(row.resident.birth_date, today),
+        days=(today - timezone.localdate(row.waits_since)).days,
+        is_late=row.deadline_on is not None and row.state in OPEN and row.deadline_on < today,
+    )
+
+
+def alike(actor: Actor, doctor_request: DoctorRequest) -> list[DoctorRequest]:
+    """Other open requests of somebody who may be the same person: same telephone, or same name with
+    the birth date or the commune."""
+    resident = doctor_request.resident
+    found = residents.find(
+        actor,
+        doctor_request.cpts,
+        phone=resident.phone,
+        family_name=resident.family_name,
+        given_name=resident.given_name,
+        birth_date=resident.birth_date,
+        commune=doctor_request.commune,
+    )
+    others = DoctorRequest.objects.filter(cpts=doctor_request.cpts_id, resident__in=found).open()
+    return list(
+        others.exclude(pk=doctor_request.pk).select_related("resident", "commune").order_by("pk")
+    )
+
+
+def next_number(cpts: Cpts) -> int:
+    """Under a lock of the CPTS."""
+    return (DoctorRequest.objects.filter(cpts=cpts).aggregate(n=Max("number"))["n"] or 0) + 1
+
+
+def estimate_of(cpts: Cpts, settings: MtSettings, *, now: dt.datetime) -> int | None:
+    """Days that half of those placed within a year waited; None below the smallest number told."""
+    since = now - dt.timedelta(days=PLACED_DAYS)
+    placed = DoctorRequestEvent.objects.filter(
+        cpts=cpts, kind=EventKind.ACCEPTED, at__gte=since
+    ).values_list("at", "doctor_request__waits_since")
+    days = [(at - waits_since).days for at, waits_since in placed]
+    return round(median(days)) if len(days) >= max(settings.small_cell_min, 1) else None
+
+
+# Who answers for a request, and what the clock looks at
+
+
+def default_owner(cpts: Cpts | int, now: dt.datetime) -> Seat | None:
+    """Who answers when nobody of the desk took it: a coordinator, else an administrator."""
+    seats = Seat.objects.filter(cpts=cpts).active(timezone.localdate(now)).select_related("user")
+    for role in (Role.COORDINATOR, Role.ADMINISTRATOR):
+        found = seats.filter(role=role).order_by("pk").first()
+        if found is not None:
+            return found
+    return None
+
+
+def orphans(cpts: Cpts, now: dt.datetime) -> list[DoctorRequest]:
+    """Open requests whose owner has left."""
+    here = Seat.objects.filter(cpts=cpts).active(timezone.localdate(now)).values("pk")
+    return list(DoctorRequest.objects.filter(cpts=cpts).open().exclude(owner__in=here))
+
+
+def due_reminders(cpts: Cpts, settings: MtSettings, now: dt.datetime) -> list[DoctorRequest]:
+    """Open requests past their deadline, and not reminded of since as long as there is between two."""
+    since = now - dt.timedelta(days=settings.remind_days)
+    late = DoctorRequest.objects.filter(cpts=cpts, deadline_on__lt=timezone.localdate(now)).open()
+    late = late.exclude(state=DoctorRequestState.ACCEPTED)
+    return list(late.filter(Q(reminded_at=None) | Q(reminded_at__lte=since)))
+
+
+def not_declared(cpts: Cpts, now: dt.datetime) -> list[DoctorRequest]:
+    """Accepted, and the time to declare is over."""
+    return list(
+        DoctorRequest.objects.filter(
+            cpts=cpts,
+            state=DoctorRequestState.ACCEPTED,
+            deadline_on__lt=timezone.localdate(now),
+        )
+    )
