@@ -16,6 +16,8 @@ PAIRS = {
     ("cpts", "close"): "cpts_close",
     ("account", "recover"): "account_recover",
     ("rights", "export"): "rights_export",
+    ("doctor_requests", "load"): "doctor_requests_load",
+    ("doctor_requests", "watch"): "doctor_requests_watch",
 }
 
 
