@@ -345,12 +345,14 @@ def report_rule(report: Report, path: Path, label: str, n: int) -> None:
     if n <= 100_000:
         exact = child(path, "rule", "exact")
         report.figure(f"{label}, exact", exact["wall"], "s")
+        report.figure(f"{label}, exact, processor", exact["cpu"], "s")
         report.figure(f"{label}, exact, memory above the territory", exact["mb"], "MB")
         assert all(a <= b for a, b in zip(exact["placed"], near["most"], strict=True))
         if exact["placed"] == near["placed"]:
             assert near["bound"] <= exact["cost"] + 1e-6 <= near["cost"] + 2e-6
         peer = ("exact", exact["wall"])
     report.figure(f"{label}, bids", near["wall"], "s", *peer)
+    report.figure(f"{label}, bids, processor", near["cpu"], "s")
     report.figure(f"{label}, bids, certified gap", 100 * near["gap"], "%")
     report.figure(f"{label}, bids, memory of the process", near["whole_mb"], "MB")
     for c, (placed, most) in enumerate(zip(near["placed"], near["most"], strict=True)):
