@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import models, transaction
 
-from maillage.kernel import journal
+from maillage.kernel import journal, pulse
 from maillage.kernel.errors import NotAllowed
 from maillage.kernel.identifiers import fold
 from maillage.kernel.permissions import Actor
@@ -20,6 +20,7 @@ from maillage.territory.models import (
     CommuneOffer,
     CommuneOutline,
     CommunePopulation,
+    Cpts,
     Epci,
 )
 
@@ -318,3 +319,5 @@ def _write(table: _Table, rows: list[tuple[Any, ...]]) -> None:
 def _record_load(action: str, report: LoadReport, by: Actor) -> None:
     written = {kind: each.created + each.updated for kind, each in report.counts.items()}
     journal.record(action, None, by=by, cpts=None, **written)
+    # Names, outlines, populations: every screen that shows them.
+    pulse.bump(*Cpts.objects.values_list("pk", flat=True))
