@@ -1,0 +1,59 @@
+"""Pages of the search for a médecin traitant: the desk's, the doctor's, the resident's, the settings."""
+
+from maillage.medecin_traitant.views.attributions import (
+    answer,
+    attribution,
+    attribution_link,
+    declared,
+    propose,
+    voice,
+)
+from maillage.medecin_traitant.views.desk import (
+    correct,
+    found,
+    merge,
+    new,
+    request,
+    unmerge,
+    waiting,
+    withdraw,
+)
+from maillage.medecin_traitant.views.links import follow, follow_link, offer_link
+from maillage.medecin_traitant.views.offers import (
+    ask,
+    offer,
+    offer_end,
+    offer_for,
+    offers,
+    signal,
+)
+from maillage.medecin_traitant.views.settings import cpam, rules, settings
+
+__all__ = [
+    "answer",
+    "attribution",
+    "attribution_link",
+    "declared",
+    "propose",
+    "voice",
+    "ask",
+    "correct",
+    "cpam",
+    "follow",
+    "follow_link",
+    "found",
+    "merge",
+    "new",
+    "offer",
+    "offer_end",
+    "offer_for",
+    "offer_link",
+    "offers",
+    "request",
+    "rules",
+    "settings",
+    "signal",
+    "unmerge",
+    "waiting",
+    "withdraw",
+]
