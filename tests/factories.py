@@ -15,6 +15,8 @@ from maillage.availability.enums import BookingMode
 from maillage.availability.models import Booking, CptsVisibility, Slot, UsualVisibility
 from maillage.directory.enums import CareKind, PlaceRow
 from maillage.directory.models import CptsProfessional, Place, Professional, ProfessionalAccount
+from maillage.medecin_traitant import actions as mt
+from maillage.medecin_traitant.models import MtSettings
 from maillage.snp import actions as snp
 from maillage.snp.models import (
     CareRequest,
@@ -73,6 +75,16 @@ VALUES = {
     "break_glass_minutes": 30,
     "summary_minute": 1170,
 }
+MT_VALUES = {
+    "promised_days": 60,
+    "answer_days": 7,
+    "follow_up_days": 183,
+    "remind_days": 7,
+    "reminders_max": 2,
+    "offer_days_max": 183,
+    "travel_minutes_max": 30,
+    "small_cell_min": 3,
+}
 SIGNS = ("Douleur dans la poitrine", "Gêne importante pour respirer")
 
 _forms = itertools.count(1)
@@ -100,6 +112,18 @@ def set_desk(cpts: Cpts, *, valid_from=LONG_BEFORE, **values) -> DeskSettings:
     )
     forget_settings()  # written without its action
     return settings
+
+
+def set_mt(cpts: Cpts, *, responsible=None, valid_from=LONG_BEFORE, **values) -> MtSettings:
+    """How the CPTS looks for médecins traitants; everything is asked under a responsible."""
+    asked = dict.fromkeys(("asks_ald", "asks_c2s"), responsible is not None)
+    return MtSettings.objects.create(
+        cpts=cpts,
+        valid_from=valid_from,
+        source="essai",
+        responsible=responsible,
+        **MT_VALUES | asked | values,
+    )
 
 
 def validate_signs(cpts: Cpts, *, valid_from=LONG_BEFORE, labels=SIGNS) -> RedFlagList:
@@ -206,6 +230,21 @@ def make_intake(**said) -> snp.Intake:
         "double_checked": True,
     }
     return snp.Intake(**usual | said)
+
+
+def make_doctor_intake(**said) -> mt.Intake:
+    """Somebody new without a médecin traitant, taken by telephone."""
+    number = next(_forms)
+    usual = {
+        "form_key": f"formulaire-{number}",
+        "channel": "phone",
+        "commune": Commune.objects.get(pk=MONTCEAU),
+        "family_name": f"Exemple{number}",
+        "given_name": "Ada",
+        "birth_date": dt.date(1960, 1, 1),
+        "phone": f"06399820{number % 100:02}",
+    }
+    return mt.Intake(**usual | said)
 
 
 def make_request(desk: SeatActor, **said) -> CareRequest:

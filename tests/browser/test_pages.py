@@ -22,6 +22,8 @@ PAGES = {
         *("snp/DEMANDE/pourquoi/", "snp/DEMANDE/minutes/"),
         *("snp/astreinte/", "snp/chiffres/", "creneaux/"),
         *("habitants/HABITANT/", "habitants/HABITANT/modifier/"),
+        *("medecin-traitant/", "medecin-traitant/nouvelle/", "medecin-traitant/ATTEND/"),
+        *("medecin-traitant/cpam/", "/medecin-traitant/suivi/"),
     ],
     "Nour Coordination": [
         *(
@@ -34,6 +36,8 @@ PAGES = {
         *("structures/ajouter/", "structures/ajouter/?q=zzz", "contacts/1/"),
         *("snp/cercles/", "snp/cercles/1/", "snp/astreinte/", "snp/accords/", "snp/chiffres/"),
         *("sollicitations/repartition/", "snp/bris-de-glace/"),
+        *("medecin-traitant/", "medecin-traitant/ATTEND/", "medecin-traitant/offres/"),
+        "medecin-traitant/reglages/",
     ],
     "Ariane Administration": [
         *("", "roles/", "envois/", "information/", "conservation/"),
@@ -45,6 +49,7 @@ PAGES = {
         *("", "disponibilites/", "disponibilites/visibilite/", "delegations/"),
         *("sollicitations/", "sollicitations/recues/", "sollicitations/repartition/"),
         *("snp/bris-de-glace/", "/compte/fiche/"),
+        *("medecin-traitant/offre/", "medecin-traitant/signaler/"),
     ],
     "Célestin Secrétariat": [
         *("", "disponibilites/", "disponibilites/semaines/", "delegations/", "sollicitations/"),
@@ -90,12 +95,26 @@ def resident(serve, folder):
 
 
 @pytest.fixture
-def paths(care_request, resident):
+def waiting(serve, folder):
+    """The id of the request that has waited longest for a médecin traitant."""
+    query = "SELECT id FROM medecin_traitant_doctorrequest ORDER BY waits_since LIMIT 1"
+    with closing(sqlite3.connect(folder / "maillage.sqlite3")) as database:
+        return str(database.execute(query).fetchone()[0])
+
+
+@pytest.fixture
+def paths(care_request, resident, waiting):
     """The pages of somebody, on real objects."""
+
+    def written(path):
+        for word, pk in (("DEMANDE", care_request), ("HABITANT", resident), ("ATTEND", waiting)):
+            path = path.replace(word, pk)
+        return path
+
     return lambda who: [
         path if path.startswith("/") else HERE + path
         for each in PAGES[who]
-        for path in [each.replace("DEMANDE", care_request).replace("HABITANT", resident)]
+        for path in [written(each)]
     ]
 
 

@@ -31,6 +31,11 @@ DIRECTIVES = {"default-src": "'none'", "script-src": "'self'", "frame-ancestors"
 DIRECTIVES |= {"base-uri": "'none'", "form-action": "'self'"}
 
 
+# Pages of strangers, the same for everybody: kept by any cache, asked again each time, no cookie.
+SHARED = {f"public:{name}" for name in ("first", "find", "who", "rights", "join", "text")}
+SHARED |= {"public:image", "public:sitemap"}
+
+
 def faults_of(line, answer) -> list[str]:
     """What this answer lacks."""
     wrong = [
@@ -44,7 +49,10 @@ def faults_of(line, answer) -> list[str]:
         f"{name} {given.get(name)}" for name, is_ in DIRECTIVES.items() if given.get(name) != is_
     ]
     kept = answer.get("Cache-Control", "")
-    if "no-store" not in kept or "private" not in kept:
+    if line.rpartition(" ")[2] in SHARED and answer.status_code == 200:
+        if kept != "public, no-cache" or not answer.get("ETag") or answer.cookies:
+            wrong.append(f"kept otherwise: {kept!r}")
+    elif "no-store" not in kept or "private" not in kept:
         wrong.append(f"kept by the browser: {kept!r}")
     for name, cookie in answer.cookies.items():
         if (

@@ -15,7 +15,15 @@ from django.db import connection
 from django.utils import timezone
 from django_scopes import scope, scopes_disabled
 
-from factories import MONDAY, MONTCEAU, make_case, make_desk, make_slot
+from factories import (
+    MONDAY,
+    MONTCEAU,
+    make_case,
+    make_desk,
+    make_doctor_intake,
+    make_slot,
+    set_mt,
+)
 from maillage.accounts.enums import Role, SeatState
 from maillage.accounts.models import Notice
 from maillage.accounts.rules import SYSTEM
@@ -32,6 +40,8 @@ from maillage.directory.models import (
 from maillage.kernel import chain, journal
 from maillage.kernel.models import JournalLine
 from maillage.kernel.retention import Retention, RetentionClass, declared, undeclared
+from maillage.medecin_traitant import actions as mt
+from maillage.medecin_traitant.models import DoctorOffer
 from maillage.residents.actions import record_resident
 from maillage.residents.models import (
     InformationGiven,
@@ -135,7 +145,14 @@ class Samples:
             "kind": "office",
             "mode": "bookable",
         }
-        for build in (self.people, self.directory, self.availability, self.snp, self.notices):
+        for build in (
+            self.people,
+            self.directory,
+            self.availability,
+            self.snp,
+            self.search,
+            self.notices,
+        ):
             build()
 
     def keep(self, *rows):
@@ -250,6 +267,19 @@ class Samples:
                 ),
                 means="spoken",
                 given_at=MONDAY,
+            ),
+        )
+
+    def search(self):
+        """Somebody who no longer looks for a médecin traitant, and a doctor's offer that ended."""
+        set_mt(self.cpts, asks_last_doctor=True)
+        said = {"note": CANARY, "last_doctor": CANARY, "family_name": CANARY, "phone": ""}
+        intake = make_doctor_intake(**said, is_sure=True)
+        made = mt.record_request(by=self.desk, cpts=self.cpts, intake=intake)
+        self.keep(
+            mt.withdraw(by=self.desk, doctor_request=made),
+            DoctorOffer.objects.create(
+                cpts=self.cpts, professional=self.doctor, asked_at=MONDAY, ended_at=MONDAY
             ),
         )
 

@@ -38,7 +38,11 @@ PUBLIC = {
     "accounts:demo": {200},
     **dict.fromkeys(("accounts:psc_start", "accounts:psc_back", "accounts:psc_leave"), {404}),
     "accounts:psc_choose": {302},
+    "medecin_traitant:follow": {200, 422},
     "accounts:demo_enter": {404, 405},
+    **dict.fromkeys(("public:first", "public:find", "public:who", "public:rights"), {200}),
+    **dict.fromkeys(("public:join", "public:sitemap", "public:robots"), {200}),
+    **dict.fromkeys(("public:text", "public:image"), {404}),
 }
 SIGNED_IN = {
     *("home:seats", "accounts:account", "accounts:choose_seat", "accounts:shortcuts"),
@@ -46,7 +50,11 @@ SIGNED_IN = {
     *("accounts:sessions", "accounts:sessions_end", "accounts:session_end"),
     *("rights:own", "directory:own_record"),
 }
-LINK = {"snp:link", "accounts:invitation"}
+LINK = {
+    *("snp:link", "accounts:invitation"),
+    *("medecin_traitant:follow_link", "medecin_traitant:offer_link"),
+    "medecin_traitant:attribution_link",
+}
 # Pages of the technical operator, outside any CPTS; for anybody else they do not exist.
 TECHNICAL = {"snp:fees"}
 # Pages of a CPTS without an object: the roles they are granted to.
@@ -64,6 +72,11 @@ LISTS = {
     "directory:delegations": {P, S},
     "directory:structures": INSIDE,
     "directory:structure_add": {C},
+    "public:site": {C},
+    "public:create": {C},
+    "public:images": {C},
+    "public:listing": {C},
+    "public:own": {P},
     "residents:search": {D},
     "residents:create": {D},
     "residents:notices": {A},
@@ -75,6 +88,16 @@ LISTS = {
     "availability:period_add": {P, S},
     "availability:opening_add": {P, S},
     "availability:absence_add": {P, S},
+    "medecin_traitant:waiting": {C, D},
+    "medecin_traitant:new": {D},
+    "medecin_traitant:signal": {P},
+    "medecin_traitant:cpam": {D},
+    "medecin_traitant:settings": {A, C},
+    "medecin_traitant:rules": {A, C},
+    "medecin_traitant:offer": {P},
+    "medecin_traitant:offers": {C},
+    "medecin_traitant:ask": {C},
+    "medecin_traitant:offer_for": {C},
     "rights:durations": {A, DPO},
     "rights:search": {DPO},
     "snp:board": {D},
@@ -126,11 +149,33 @@ OBJECTS = {
     "directory:contact_check": ("contact", INSIDE, {C}),
     "directory:contact_end": ("contact", INSIDE, {C}),
     "directory:member_end": ("member", INSIDE, {C}),
+    "public:write": ("public_page", {C}, {C}),
+    "public:preview": ("public_page", {C}, {C}),
+    "public:history": ("public_page", {C}, {C}),
+    "public:publish": ("public_page", {C}, {C}),
+    "public:restore": ("public_page", {C}, {C}),
+    "public:withdraw": ("public_page", {C}, {C}),
+    "public:picture": ("public_image", {C}, {C}),
+    "public:image_remove": ("public_image", {C}, {C}),
+    "public:refuse": ("professional", INSIDE, {C, P}),
+    "public:show_again": ("public_refusal", INSIDE, {C, P}),
     "residents:detail": ("resident", {D, DPO}, {D}),
     "residents:edit": ("resident", {D, DPO}, {D}),
     "rights:held": ("resident", {D, DPO}, {DPO}),
     "rights:held_file": ("resident", {D, DPO}, {DPO}),
     "rights:erase": ("resident", {D, DPO}, {DPO}),
+    "medecin_traitant:request": ("doctor_request", {C, D}, {C, D}),
+    "medecin_traitant:correct": ("doctor_request", {C, D}, {D}),
+    "medecin_traitant:withdraw": ("doctor_request", {C, D}, {D}),
+    "medecin_traitant:found": ("doctor_request", {C, D}, {D}),
+    "medecin_traitant:merge": ("doctor_request", {C, D}, {D}),
+    "medecin_traitant:unmerge": ("doctor_request", {C, D}, {D}),
+    "medecin_traitant:propose": ("doctor_request", {C, D}, {C}),
+    "medecin_traitant:declared": ("doctor_request", {C, D}, {C, D}),
+    "medecin_traitant:attribution": ("attribution", {C, D, P}, {P}),
+    "medecin_traitant:answer": ("attribution", {C, D, P}, {P}),
+    "medecin_traitant:voice": ("attribution", {C, D, P}, {C, D}),
+    "medecin_traitant:offer_end": ("doctor_offer", {C, P}, {C, P}),
     "snp:story": ("care_request", {C, D, P}, {D}),
     "snp:take": ("care_request", {C, D, P}, {D}),
     "snp:propose": ("care_request", {C, D, P}, {D}),
@@ -191,10 +236,12 @@ ABOUT_A_KEY = {"mfa_edit_webauthn", "mfa_remove_webauthn"}
 # What a professional or a secretary no longer sees when it is a colleague's.
 KEPT_APART = {
     **dict.fromkeys(("care_request", "proposal", "ring_member", "opening_glass"), {P}),
+    **dict.fromkeys(("doctor_offer", "attribution"), {P}),
     **dict.fromkeys(("delegation", "period", "opening", "absence"), {P, S}),
 }
 # And what they see without being allowed to change it.
 NOT_THEIRS = dict.fromkeys(("directory:name_locum", "directory:end_locum"), {P, S})
+NOT_THEIRS |= dict.fromkeys(("public:refuse", "public:show_again"), {P})
 DONE = {200, 302, 303, 409, 422}
 
 

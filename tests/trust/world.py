@@ -20,7 +20,7 @@ from django.utils import timezone
 from django_scopes import scope, scopes_disabled
 
 import walls
-from factories import MONDAY, give, make_desk, make_doctor, make_slot
+from factories import MONDAY, give, make_desk, make_doctor, make_slot, set_mt
 from maillage.accounts.enums import Role, SeatState
 from maillage.accounts.models import Notice, User
 from maillage.accounts.rules import SYSTEM, SeatActor
@@ -28,6 +28,10 @@ from maillage.availability import models as availability
 from maillage.config import middleware
 from maillage.directory.actions import add_contact, add_member, add_structure
 from maillage.directory.models import Delegation, Locum, Place, Structure, StructureKind
+from maillage.medecin_traitant import actions as mt
+from maillage.medecin_traitant import queries as mt_queries
+from maillage.medecin_traitant.models import DoctorOffer
+from maillage.public import actions as public
 from maillage.residents.actions import record_resident
 from maillage.snp import actions as snp
 from maillage.snp.models import Agreement, Call, OnCall
@@ -38,6 +42,7 @@ from maillage.snp.queries.shelf import forget_shelves
 from maillage.territory.models import Commune, Cpts
 from maillage.territory.queries.travel import forget_trips
 from people import link, make_cpts, make_seat, make_user
+from pictures import png
 
 BACKEND = "maillage.accounts.gateway.backends.Backend"
 NOBODYS_ID = 987_654_321
@@ -144,11 +149,26 @@ class World:
     def url(self, name, pk=None, *, cpts=None):
         route = routes()[name]
         kwargs = {"cpts": (cpts or self.own).slug} if "cpts" in route.pattern.converters else {}
+        if "site" in route.pattern.converters:
+            kwargs["site"] = (cpts or self.own).slug
+        if "which" in route.pattern.converters:
+            kwargs["which"] = "rien"
         if "pk" in route.pattern.converters:
             kwargs["pk"] = NOBODYS_ID if pk is None else pk
         if "token" in route.pattern.converters:
-            kwargs["token"] = proposal_token(self.objects["own"]["proposal"])
+            kwargs["token"] = self._token(name)
         return reverse(name, kwargs=kwargs)
+
+    def _token(self, name):
+        """Of the link a route opens; each has its own kind."""
+        own = self.objects["own"]
+        if name == "medecin_traitant:follow_link":
+            return mt_queries.link_to_request(own["doctor_request"]).split("/")[-2]
+        if name == "medecin_traitant:offer_link":
+            return mt_queries.link_to_offer(own["asked_offer"]).split("/")[-2]
+        if name == "medecin_traitant:attribution_link":
+            return mt_queries.link_to_attribution(own["attribution"]).split("/")[-2]
+        return proposal_token(own["proposal"])
 
     def client_of(self, user):
         if user not in self.clients:
@@ -210,6 +230,8 @@ class Objects:
         self._diary()
         self._structures()
         self._ladder()
+        self._search()
+        self._site()
         self._texts()
 
     def word(self, name) -> str:
@@ -358,6 +380,63 @@ class Objects:
                 seat=self.desk.seat,
                 starts_at=later,
                 ends_at=later + dt.timedelta(hours=8),
+            ),
+        }
+
+    def _search(self):
+        """Somebody without a médecin traitant, and a doctor who may take some."""
+        if mt_queries.last_settings(self.cpts) is None:
+            set_mt(self.cpts, responsible=self.doctor, cpam_basis=self.word("Base"))
+        intake = mt.Intake(
+            form_key=self.word("CleMt"),
+            channel="phone",
+            commune=self.made["commune"],
+            family_name=self.word("Famille"),
+            given_name=self.word("HabitantSeul"),
+            birth_date=dt.date(1951, 3, 4),
+            phone=self.phone(),
+            email=f"{self.word('Courriel').lower()}2@cpts.example",
+            is_sure=True,
+            note=self.word("Note"),
+            ald="yes",
+            sms_allowed=True,
+        )
+        until_on = MONDAY.date() + dt.timedelta(days=30)
+        offer = mt.Offer(per_month=2, until_on=until_on)
+        self.made |= {
+            "doctor_request": mt.record_request(by=self.desk, cpts=self.cpts, intake=intake),
+            "doctor_offer": mt.record_offer(
+                by=SYSTEM, cpts=self.cpts, professional=self.doctor, offer=offer
+            ),
+        }
+        self.made["attribution"] = mt.propose_doctor(
+            by=SYSTEM, doctor_request=self.made["doctor_request"], professional=self.doctor
+        )
+        mt.ask_doctors(by=SYSTEM, cpts=self.cpts)
+        self.made["asked_offer"] = DoctorOffer.objects.get(professional=self.locum)
+
+    def _site(self):
+        """A public page that is written and not published, a picture, a refusal."""
+        if self.side != "other":
+            public.set_site(
+                by=SYSTEM,
+                cpts=self.cpts,
+                version=1,
+                is_open=True,
+                lists_professionals=True,
+                address="1 place de l'Exemple",
+            )
+        said = {"kind": "paragraph", "text": self.word("Brouillon")}
+        number = {"own": 1, "other": 2, "foreign": 3}[self.side]
+        self.made |= {
+            "public_page": public.create_page(
+                by=SYSTEM, cpts=self.cpts, kind="free", title=self.word("Page"), blocks=[said]
+            ),
+            "public_image": public.add_image(
+                by=SYSTEM, cpts=self.cpts, content=png(number, 1), name=self.word("Photo")
+            ),
+            "public_refusal": public.refuse_listing(
+                by=SYSTEM, cpts=self.cpts, professional=self.doctor
             ),
         }
 

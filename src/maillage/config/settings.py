@@ -96,6 +96,8 @@ INSTALLED_APPS = [
     "maillage.residents",
     "maillage.availability",
     "maillage.snp",
+    "maillage.medecin_traitant",
+    "maillage.public",
     "maillage.home",
     "maillage.rights",
     "maillage.demo",

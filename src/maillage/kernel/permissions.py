@@ -24,6 +24,11 @@ class Permission(StrEnum):
     RIGHTS = "rights"
     BREAK_GLASS = "break_glass"
     BREAK_GLASS_REVIEW = "break_glass_review"
+    MT_DESK = "mt_desk"
+    MT_COORDINATE = "mt_coordinate"
+    MT_PROFESSIONAL = "mt_professional"
+    MT_SETTINGS = "mt_settings"
+    PUBLIC_EDIT = "public_edit"
 
 
 class Actor(Protocol):

@@ -22,6 +22,8 @@ from maillage.demo.actions.cast import (
 )
 from maillage.demo.actions.ladder import agreements, choices, rings, roster
 from maillage.demo.actions.past import thirty_days
+from maillage.demo.actions.search import tell_search
+from maillage.demo.actions.site import public_site
 from maillage.demo.actions.stories import tell_stories
 from maillage.demo.enums import FAMILY_NAMES, GIVEN_NAMES, MAIN, SMALL_STAFF, STAFF
 from maillage.directory.models import Professional
@@ -65,6 +67,7 @@ def build_demo(*, by: Actor, step: Step = lambda name: None) -> dict[str, int]:
     roll_horizon(by=SYSTEM)
     with scope(cpts=main), timezone.override(main.zone):
         structures(main)
+        public_site(main)
         rings(main)
         roster(main)
         step("Trente jours passés")
@@ -72,6 +75,7 @@ def build_demo(*, by: Actor, step: Step = lambda name: None) -> dict[str, int]:
         step("Demandes en cours")
         choices(main)
         tell_stories(main)
+        tell_search(main)
     return {
         "cpts": Cpts.objects.count(),
         "professionals": Professional.objects.count(),

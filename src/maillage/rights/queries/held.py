@@ -16,6 +16,7 @@ from maillage.directory.models import Professional
 from maillage.kernel.fields import SealedDateField, hashes_of
 from maillage.kernel.retention import RetentionClass, declared, retention_of
 from maillage.kernel.words import full_date
+from maillage.medecin_traitant.models import Attribution, DoctorRequest
 from maillage.residents.models import Resident
 from maillage.rights.enums import COLUMNS, TITLES
 from maillage.rights.queries.due import Table, pointing_at
@@ -55,7 +56,9 @@ def rows_about(model: Table, pks: Iterable[Any]) -> dict[Table, set[Any]]:
 def notices_about(found: dict[Table, set[Any]]) -> models.QuerySet:
     """Messages written about these requests and proposals: their key says which."""
     keys = Q(pk__in=[])
-    for word, table in (("request", CareRequest), ("proposal", Proposal)):
+    words = {"request": CareRequest, "proposal": Proposal, "doctor_request": DoctorRequest}
+    words |= {"attribution": Attribution}
+    for word, table in words.items():
         for pk in found.get(table, ()):
             keys |= Q(key__startswith=f"{word}:{pk}:")
     return Notice.objects.filter(keys)
@@ -142,9 +145,12 @@ def _linked(value: Any) -> str:
     return f"n° {value.pk}"
 
 
-def open_requests(resident: Resident) -> list[CareRequest]:
+def open_requests(resident: Resident) -> list[CareRequest | DoctorRequest]:
     """What still has to be done for them: nothing of it may go."""
-    return list(CareRequest.objects.filter(resident=resident, closed_at=None).order_by("number"))
+    return [
+        *CareRequest.objects.filter(resident=resident, closed_at=None).order_by("number"),
+        *DoctorRequest.objects.filter(resident=resident, closed_at=None).order_by("number"),
+    ]
 
 
 def same_number(resident: Resident) -> list[CareRequest]:

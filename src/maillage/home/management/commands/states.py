@@ -8,6 +8,12 @@ from django.db.models import TextChoices
 
 from maillage.accounts.enums import NOTICE_TRANSITIONS, SEAT_TRANSITIONS, NoticeState, SeatState
 from maillage.availability.enums import BOOKING_TRANSITIONS, BookingState
+from maillage.medecin_traitant.enums import (
+    ATTRIBUTION_TRANSITIONS,
+    AttributionState,
+    DoctorRequestState,
+)
+from maillage.medecin_traitant.enums import TRANSITIONS as DOCTOR_REQUEST_TRANSITIONS
 from maillage.snp.enums import (
     PROPOSAL_TRANSITIONS,
     TRANSITIONS,
@@ -19,6 +25,16 @@ from maillage.snp.enums import (
 DRAWN: dict[str, tuple[str, type[TextChoices], Mapping[str, Set[str]]]] = {
     "care_request": ("Une demande de soins non programmés", CareRequestStatus, TRANSITIONS),
     "proposal": ("Une proposition à un professionnel", ProposalState, PROPOSAL_TRANSITIONS),
+    "doctor_request": (
+        "Une demande de médecin traitant",
+        DoctorRequestState,
+        DOCTOR_REQUEST_TRANSITIONS,
+    ),
+    "attribution": (
+        "Une proposition à un médecin traitant",
+        AttributionState,
+        ATTRIBUTION_TRANSITIONS,
+    ),
     "booking": ("Une place d'un créneau", BookingState, BOOKING_TRANSITIONS),
     "seat": ("Un rôle dans une CPTS", SeatState, SEAT_TRANSITIONS),
     "notice": ("Un message à envoyer", NoticeState, NOTICE_TRANSITIONS),

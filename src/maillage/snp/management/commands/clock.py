@@ -72,6 +72,8 @@ class Command(BaseCommand):
                 self._one(cpts, actions.send_day_summary, cpts=cpts, day=day)
         if self._due("rolled_at", ROLL_SECONDS):
             roll_horizon(by=SYSTEM)
+            # By its name: the search for a médecin traitant is independent of this app.
+            call_command("doctor_requests_watch", stdout=io.StringIO(), stderr=self.stderr)
             self._anchor()
         if self._due("beat_at", BEAT_SECONDS):
             pulse.beat("clock")
