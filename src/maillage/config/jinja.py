@@ -94,6 +94,7 @@ class Entry:
     current: bool
 
 
+# Of several entries of one label, the first that is granted.
 NAVIGATION = (
     ("Tableau", "snp:board", "layout-dashboard", Permission.SNP_DESK),
     ("Créneaux", "availability:free", "clock", Permission.SNP_DESK),
@@ -105,12 +106,12 @@ NAVIGATION = (
     ("Habitants", "residents:search", "users", Permission.RESIDENT_DESK),
     ("Médecin traitant", "medecin_traitant:waiting", "stethoscope", Permission.MT_DESK),
     ("Médecin traitant", "medecin_traitant:waiting", "stethoscope", Permission.MT_COORDINATE),
+    ("Médecin traitant", "medecin_traitant:settings", "settings", Permission.MT_SETTINGS),
     ("Nouveaux patients", "medecin_traitant:offer", "user-plus", Permission.MT_PROFESSIONAL),
     ("Annuaire", "directory:list", "address-book", Permission.DIRECTORY_VIEW),
     ("Territoire", "territory:page", "map-2", Permission.TERRITORY_VIEW),
     ("Site public", "public:site", "external-link", Permission.PUBLIC_EDIT),
     ("Réglages", "snp:settings", "settings", Permission.SNP_SETTINGS),
-    ("Réglages MT", "medecin_traitant:settings", "settings", Permission.MT_SETTINGS),
     ("Rôles", "accounts:seats", "key", Permission.SEATS_MANAGE),
     ("Information", "residents:notices", "info-circle", Permission.CPTS_SETTINGS),
     ("Envois", "accounts:outbox", "mail", Permission.OUTBOX_VIEW),
@@ -149,6 +150,7 @@ def _navigation(request, actor, cpts) -> list[Entry]:
         for label, name, symbol, permission in NAVIGATION
         if actor.may(permission, cpts)
     ]
+    granted = list({each[1]: each for each in reversed(granted)}.values())[::-1]
     here = max(
         (each[2] for each in granted if request.path.startswith(each[2])), key=len, default=""
     )

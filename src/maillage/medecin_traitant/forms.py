@@ -1,6 +1,7 @@
 """The forms of the search for a médecin traitant."""
 
 from django import forms
+from django.utils.text import capfirst
 
 from maillage.directory.enums import Language
 from maillage.kernel.fields import DateField, PhoneField, UsualChoiceField
@@ -280,7 +281,7 @@ class RulesForm(forms.Form):
                 continue
             self.criteria.append(criterion)
             self.fields[f"rank_{criterion}"] = forms.ChoiceField(
-                label=criterion.label.capitalize(), choices=ranks, required=False
+                label=capfirst(criterion.label), choices=ranks, required=False
             )
             if criterion in WITH_A_THRESHOLD:
                 self.fields[f"threshold_{criterion}"] = forms.IntegerField(

@@ -153,5 +153,10 @@ class PriorityRule(OfCpts):
         ]
 
     def __str__(self):
-        said = self.get_criterion_display()
-        return f"{said} {self.threshold}" if self.threshold else said
+        match self.criterion:
+            case Criterion.AGE_FROM:
+                return f"{self.threshold} ans et plus"
+            case Criterion.WAITING_DAYS:
+                return f"{self.threshold} jours d'attente et plus"
+            case _:
+                return self.get_criterion_display()
