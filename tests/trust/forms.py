@@ -155,8 +155,10 @@ def forms_of(world, pages) -> list[Form]:
     """Every form of these (who, user, url); one of each kind for each actor."""
     found = {}
     for who, user, url in pages:
-        text = world.ask(user, url).content.decode()
-        for form in forms_in(text, who, user, url):
+        answer = world.ask(user, url)
+        if not answer["Content-Type"].startswith("text/html"):
+            continue
+        for form in forms_in(answer.content.decode(), who, user, url):
             shape = re.sub(r"\d+", "", form.action.split("?")[0])
             found.setdefault((who, form.method, shape, *sorted(form.fields)), form)
     return list(found.values())

@@ -42,6 +42,7 @@ from maillage.kernel.models import JournalLine
 from maillage.kernel.retention import Retention, RetentionClass, declared, undeclared
 from maillage.medecin_traitant import actions as mt
 from maillage.medecin_traitant.models import DoctorOffer
+from maillage.public.models import PublicRefusal
 from maillage.residents.actions import record_resident
 from maillage.residents.models import (
     InformationGiven,
@@ -280,6 +281,13 @@ class Samples:
             mt.withdraw(by=self.desk, doctor_request=made),
             DoctorOffer.objects.create(
                 cpts=self.cpts, professional=self.doctor, asked_at=MONDAY, ended_at=MONDAY
+            ),
+            PublicRefusal.objects.create(
+                cpts=self.cpts,
+                professional=self.doctor,
+                is_own=True,
+                refused_at=MONDAY,
+                withdrawn_at=MONDAY,
             ),
         )
 

@@ -175,8 +175,13 @@ def remind_doctor(*, by: Actor, offer: DoctorOffer) -> DoctorOffer:
     else:
         offer.reminders, offer.reminded_at = offer.reminders + 1, now
     offer.save()
-    code = "mt.doctor_silent" if offer.ended_at else "mt.doctor_reminded"
-    journal.record(code, offer, by=by, cpts=offer.cpts_id, reminders=offer.reminders)
+    journal.record(
+        "mt.doctor_silent" if offer.ended_at else "mt.doctor_reminded",
+        offer,
+        by=by,
+        cpts=offer.cpts_id,
+        reminders=offer.reminders,
+    )
     if offer.ended_at is None:
         tell_doctor(offer, by=by)
     pulse.bump(offer.cpts_id, reach=pulse.Reach.BOARD)
