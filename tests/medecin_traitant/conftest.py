@@ -68,3 +68,16 @@ def take(cpts, desk):
         return actions.record_request(by=by, cpts=cpts, intake=make_doctor_intake(**said))
 
     return record
+
+
+@pytest.fixture
+def offers(cpts, coordinator):
+    """The doctor says how many; twice, the second replaces the first."""
+
+    def record(doctor, **said):
+        usual = {"per_month": 2, "until_on": MONDAY.date() + dt.timedelta(days=90)}
+        return actions.record_offer(
+            by=coordinator, cpts=cpts, professional=doctor, offer=actions.Offer(**usual | said)
+        )
+
+    return record

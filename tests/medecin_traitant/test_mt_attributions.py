@@ -24,19 +24,6 @@ TODAY = MONDAY.date()
 
 
 @pytest.fixture
-def offers(cpts, coordinator):
-    """The doctor says how many; twice, the second replaces the first."""
-
-    def record(doctor, **said):
-        usual = {"per_month": 2, "until_on": TODAY + dt.timedelta(days=90)}
-        return actions.record_offer(
-            by=coordinator, cpts=cpts, professional=doctor, offer=actions.Offer(**usual | said)
-        )
-
-    return record
-
-
-@pytest.fixture
 def sent(take, doctor, offers, coordinator):
     offers(doctor)
     made = take(agreement_from="patient", ald="yes", sms_allowed=True, phone="06 39 98 50 01")

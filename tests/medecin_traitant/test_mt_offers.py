@@ -148,3 +148,9 @@ def test_no_doctor_filters_by_language_origin_income_or_health():
     lawful |= {"home_visits", "is_public"}
     kept = {"id", "cpts", "professional", "asked_at", "reminders", "reminded_at", "ended_at"}
     assert said == lawful | kept | {"answered_at", "answered_via", "answered_by"}
+
+
+def test_the_same_offer_said_twice_is_one(cpts, doctor, offers):
+    assert offers(doctor) == offers(doctor)
+    other = offers(doctor, per_month=3)
+    assert [other] == list(DoctorOffer.objects.filter(cpts=cpts).standing())

@@ -279,3 +279,11 @@ def test_without_anybody_to_answer_nothing_is_taken(cpts, settings_mt):
     with pytest.raises(actions.NoOwner):
         actions.record_request(by=by, cpts=cpts, intake=make_intake(channel="professional"))
     assert DoctorRequest.objects.count() == 0
+
+
+def test_what_is_the_same_is_corrected_once(take, desk):
+    made = take(phone="06 39 98 41 01", household_size=2)
+    said = {"phone": "06 39 98 41 01", "household_size": 3}
+    actions.correct(by=desk, doctor_request=made, **said)
+    again = actions.correct(by=desk, doctor_request=made, **said)
+    assert again.events.filter(kind="changed").count() == 1

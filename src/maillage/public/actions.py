@@ -241,16 +241,22 @@ def create_page(
     summary: str = "",
     blocks: Iterable[dict[str, Any]] = (),
 ) -> PublicPage:
-    """Write a new page; nobody outside reads it before it is published. Raises NotAllowed, BadPage."""
+    """Write a new page; nobody outside reads it before it is published. The same form sent twice gives
+    one page. Raises NotAllowed, BadPage."""
     site = _held(by, cpts)
     if kind not in PageKind.values:
         raise BadPage("Choisissez une sorte de page.")
     if kind in COMPLETES and PublicPage.objects.filter(cpts=cpts, kind=kind).exists():
         raise BadPage("Le site a déjà une page de cette sorte : modifiez-la.")
     title, kept = _title(title), _checked(cpts, kind, blocks)
+    words = {"title": title, "summary": _clean(summary)[:160]}
+    drafts = PublicPageVersion.objects.filter(cpts=cpts, page__kind=kind, page__published=None)
+    same = drafts.filter(**words).select_related("page").last()
+    if same is not None and same.blocks == kept:
+        return same.page
     slug = _free_slug(cpts, kind, title)
     page = PublicPage.objects.create(cpts=cpts, kind=kind, slug=slug)
-    _write(by, page, 1, title=title, summary=_clean(summary)[:160], blocks=kept)
+    _write(by, page, 1, **words, blocks=kept)
     journal.record("public.page_created", page, by=by, cpts=cpts, kind=kind)
     _move(site)
     return page

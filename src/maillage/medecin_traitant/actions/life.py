@@ -9,6 +9,7 @@ from django.utils import timezone
 from maillage.accounts.rules import SYSTEM
 from maillage.kernel import journal, pulse
 from maillage.kernel.errors import DomainError, NotAllowed
+from maillage.kernel.identifiers import phone_digits
 from maillage.kernel.permissions import Actor
 from maillage.kernel.transitions import check_transition
 from maillage.medecin_traitant.actions.ends import end_live
@@ -200,7 +201,8 @@ def correct(
     household_size: int | None = None,
     can_travel: bool | None = None,
 ) -> DoctorRequest:
-    """What is typed again replaces what was said; the rest stays. By the link nothing is ever shown.
+    """What is typed again replaces what was said; the rest stays, and what is the same writes nothing.
+    By the link nothing is ever shown.
 
     Raises NotAllowed, TooLate, Incomplete (nothing typed), residents.BadResident (not a telephone).
     """
@@ -215,9 +217,14 @@ def correct(
     typed = {name: value for name, value in typed.items() if value is not None}
     if not typed and not phone:
         raise Incomplete("Écrivez à nouveau ce qui a changé.")
+    typed = {name: value for name, value in typed.items() if getattr(doctor_request, name) != value}
+    if phone and phone_digits(phone) == doctor_request.resident.phone:
+        phone = ""
+    if not typed and not phone:
+        return doctor_request
     for name, value in typed.items():
         setattr(doctor_request, name, value)
-    if phone or commune is not None:
+    if phone or "commune" in typed:
         _change_record(doctor_request, phone, commune)
     save(doctor_request)
     names = sorted([*typed, *(["phone"] if phone else [])])

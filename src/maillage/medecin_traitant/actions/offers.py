@@ -1,7 +1,7 @@
 """Doctors are asked how many residents they may take; what they answer is dated and ends."""
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from django.db import transaction
 from django.utils import timezone
@@ -89,7 +89,7 @@ def _check(cpts: Cpts, professional: Professional, said: Offer) -> Offer:
 @transaction.atomic
 def record_offer(*, by: Actor, cpts: Cpts, professional: Professional, offer: Offer) -> DoctorOffer:
     """What a doctor says of the residents they may take, signed in or through the coordination. It
-    replaces what they said before and answers the question that waits.
+    replaces what they said before and answers the question that waits; said twice, it counts once.
 
     Raises NotAllowed, MtNotSet, BadOffer.
     """
@@ -113,15 +113,17 @@ def _record(by: Actor, cpts: Cpts, professional: Professional, said: Offer) -> D
     said = _check(cpts, professional, said)
     Cpts.objects.select_for_update(of=("self",), no_key=True).get(pk=cpts.pk)
     now = timezone.now()
+    words = asdict(said) | {"from_on": said.from_on or timezone.localdate(now)}
     theirs = DoctorOffer.objects.filter(cpts=cpts, professional=professional)
+    same, asked = theirs.standing().filter(**words).first(), theirs.asked().first()
+    if same is not None and asked is None:
+        return same
     theirs.standing().update(ended_at=now)
-    held = theirs.asked().first() or DoctorOffer(cpts=cpts, professional=professional)
+    held = asked or DoctorOffer(cpts=cpts, professional=professional)
     held.answered_at, held.answered_by_id = now, by.seat_id
     held.answered_via = _via(by, cpts)
-    held.from_on = said.from_on or timezone.localdate(now)
-    for name in ("per_month", "until_on", "travel_minutes", "age_from", "age_to"):
-        setattr(held, name, getattr(said, name))
-    held.home_visits, held.is_public = said.home_visits, said.is_public
+    for name, value in words.items():
+        setattr(held, name, value)
     held.save()
     journal.record("mt.offer_recorded", held, by=by, cpts=cpts, per_month=said.per_month)
     pulse.bump(cpts.pk, reach=pulse.Reach.BOARD)
