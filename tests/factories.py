@@ -84,6 +84,8 @@ MT_VALUES = {
     "offer_days_max": 183,
     "travel_minutes_max": 30,
     "small_cell_min": 3,
+    **dict.fromkeys(("load_step_minutes", "heavy_step_minutes"), 0),
+    **dict.fromkeys(("heavy_up_to_rank", "household_minutes"), 0),
 }
 SIGNS = ("Douleur dans la poitrine", "Gêne importante pour respirer")
 

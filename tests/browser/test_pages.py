@@ -37,7 +37,7 @@ PAGES = {
         *("snp/cercles/", "snp/cercles/1/", "snp/astreinte/", "snp/accords/", "snp/chiffres/"),
         *("sollicitations/repartition/", "snp/bris-de-glace/"),
         *("medecin-traitant/", "medecin-traitant/ATTEND/", "medecin-traitant/offres/"),
-        "medecin-traitant/reglages/",
+        *("medecin-traitant/reglages/", "medecin-traitant/attribution/"),
     ],
     "Ariane Administration": [
         *("", "roles/", "envois/", "information/", "conservation/"),

@@ -287,6 +287,10 @@ MT_SAID = {
     "offer_days_max": 183,
     "travel_minutes_max": 30,
     "small_cell_min": 11,
+    "load_step_minutes": 1,
+    "heavy_step_minutes": 2,
+    "heavy_up_to_rank": 1,
+    "household_minutes": 20,
     "source": "bureau",
 }
 

@@ -44,6 +44,9 @@ class Channel(models.TextChoices):
     CPAM_FILE = "cpam_file", "un fichier de la CPAM"
 
 
+HOUSEHOLD_MAX = 20
+# What whoever asks on the public site acts under: the form, and nothing else.
+PUBLIC_SITE = "public_site"
 # What the desk chooses from: a file is loaded, a professional signals from their own page.
 AT_THE_DESK = (Channel.PHONE, Channel.DESK, Channel.PAPER, Channel.RESIDENT, Channel.PROFESSIONAL)
 

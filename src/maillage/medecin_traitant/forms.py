@@ -8,6 +8,7 @@ from maillage.kernel.fields import DateField, PhoneField, UsualChoiceField
 from maillage.medecin_traitant.enums import (
     AGE_MAX,
     AT_THE_DESK,
+    HOUSEHOLD_MAX,
     LAST_RANK,
     WITH_A_THRESHOLD,
     Answer,
@@ -36,7 +37,7 @@ class SignalForm(forms.Form):
     household_size = forms.IntegerField(
         label="Personnes du foyer sans médecin traitant",
         min_value=1,
-        max_value=20,
+        max_value=HOUSEHOLD_MAX,
         initial=1,
         help_text="Avec elle-même. Chacune a sa demande : enregistrez-les l'une après l'autre.",
     )
@@ -245,6 +246,10 @@ class SettingsForm(forms.ModelForm):
             "offer_days_max",
             "travel_minutes_max",
             "small_cell_min",
+            "load_step_minutes",
+            "heavy_step_minutes",
+            "heavy_up_to_rank",
+            "household_minutes",
             "asks_ald",
             "asks_c2s",
             "asks_language",

@@ -1,6 +1,6 @@
 from maillage.directory.models import CptsProfessional, Professional, ProfessionalAccount
 from maillage.kernel.permissions import Actor, Permission
-from maillage.medecin_traitant.enums import AttributionState
+from maillage.medecin_traitant.enums import PUBLIC_SITE, AttributionState
 from maillage.medecin_traitant.models import (
     Attribution,
     DoctorOffer,
@@ -19,6 +19,16 @@ def can_keep_requests(actor: Actor, cpts: Cpts | int) -> bool:
 def can_signal(actor: Actor, cpts: Cpts | int) -> bool:
     """Tell the desk of a patient without a médecin traitant: a professional."""
     return actor.may(Permission.MT_PROFESSIONAL, cpts)
+
+
+def can_ask(actor: Actor, cpts: Cpts | int) -> bool:
+    """Somebody without an account, on the public site of this CPTS: they ask, and see nothing."""
+    number = cpts if isinstance(cpts, int) else cpts.pk
+    return (
+        actor.kind == "link"
+        and actor.cpts_id == number
+        and getattr(actor, "target", "") == PUBLIC_SITE
+    )
 
 
 def is_about(actor: Actor, doctor_request: DoctorRequest) -> bool:

@@ -19,6 +19,8 @@ urlpatterns = [
         views.offer_end,
         name="offer_end",
     ),
+    path("c/<slug:cpts>/medecin-traitant/attribution/", views.matching, name="matching"),
+    path("c/<slug:cpts>/medecin-traitant/attribution/proposer/", views.send, name="send"),
     path("c/<slug:cpts>/medecin-traitant/<int:pk>/", views.request, name="request"),
     path("c/<slug:cpts>/medecin-traitant/<int:pk>/corriger/", views.correct, name="correct"),
     path("c/<slug:cpts>/medecin-traitant/<int:pk>/retirer/", views.withdraw, name="withdraw"),

@@ -2,10 +2,12 @@
 
 from maillage.medecin_traitant.actions.attributions import (
     NotSuitable,
+    Sent,
     accept_attribution,
     confirm_declaration,
     expire_attribution,
     propose_doctor,
+    propose_pairs,
     refuse_attribution,
     take_back_attribution,
 )
@@ -14,6 +16,7 @@ from maillage.medecin_traitant.actions.intake import (
     AlreadyWaiting,
     FormUsed,
     Intake,
+    ask_for_doctor,
     record_request,
 )
 from maillage.medecin_traitant.actions.life import (
@@ -50,10 +53,12 @@ from maillage.medecin_traitant.actions.settings import (
 
 __all__ = [
     "NotSuitable",
+    "Sent",
     "accept_attribution",
     "confirm_declaration",
     "expire_attribution",
     "propose_doctor",
+    "propose_pairs",
     "refuse_attribution",
     "take_back_attribution",
     "AlreadyWaiting",
@@ -71,6 +76,7 @@ __all__ = [
     "Rule",
     "TooLate",
     "answer_by_link",
+    "ask_for_doctor",
     "ask_doctors",
     "close",
     "correct",

@@ -1,6 +1,8 @@
 """A doctor is proposed, answers; the resident is told; the declaration is awaited, then confirmed."""
 
 import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from django.db import transaction
 from django.utils import timezone
@@ -74,6 +76,32 @@ def propose_doctor(
     tell_proposed(attribution, by=by)
     pulse.bump(cpts.pk, reach=pulse.Reach.BOARD)
     return attribution
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What was proposed of a list, and what no longer could be, with the sentence that says why."""
+
+    sent: list[Attribution]
+    refused: list[tuple[DoctorRequest, str]]
+
+
+@transaction.atomic
+def propose_pairs(
+    *, by: Actor, cpts: Cpts, pairs: Iterable[tuple[DoctorRequest, Professional]]
+) -> Sent:
+    """Propose to doctors the pairs somebody read and chose: each is checked again, what no longer
+    holds is told and the rest is sent. Raises NotAllowed."""
+    if not can_propose(by, cpts):
+        raise NotAllowed("Seule la coordination propose un médecin.")
+    done = Sent([], [])
+    for doctor_request, professional in pairs:
+        try:
+            given = {"doctor_request": doctor_request, "professional": professional}
+            done.sent.append(propose_doctor(by=by, **given))
+        except DomainError as error:
+            done.refused.append((doctor_request, str(error)))
+    return done
 
 
 def _lock(by: Actor, attribution: Attribution) -> tuple[Attribution, DoctorRequest]:

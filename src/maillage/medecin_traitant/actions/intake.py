@@ -12,16 +12,14 @@ from maillage.kernel.errors import DomainError, NotAllowed
 from maillage.kernel.permissions import Actor
 from maillage.medecin_traitant.actions.life import Incomplete, own, tell
 from maillage.medecin_traitant.actions.notices import tell_resident
-from maillage.medecin_traitant.enums import AT_THE_DESK, Answer, Channel, EventKind
+from maillage.medecin_traitant.enums import AT_THE_DESK, HOUSEHOLD_MAX, Answer, Channel, EventKind
 from maillage.medecin_traitant.models import DoctorRequest, MtSettings
 from maillage.medecin_traitant.queries import new_code, next_number, settings_of
-from maillage.medecin_traitant.rules import can_keep_requests, can_signal
+from maillage.medecin_traitant.rules import can_ask, can_keep_requests, can_signal
 from maillage.residents import actions as residents
 from maillage.residents import queries as known
 from maillage.residents.models import Resident, compared
 from maillage.territory.models import Commune, Cpts
-
-HOUSEHOLD_MAX = 20
 
 
 class AlreadyWaiting(DomainError):
@@ -114,6 +112,22 @@ def record_request(*, by: Actor, cpts: Cpts, intake: Intake) -> DoctorRequest:
     return write_request(by, cpts, intake, settings)
 
 
+@transaction.atomic
+def ask_for_doctor(*, by: Actor, cpts: Cpts, intake: Intake) -> DoctorRequest:
+    """A resident, or a relative acting for them, asks on the public site. They are shown nobody: the
+    desk compares, calls and merges. The same form sent twice gives the same request.
+
+    Raises NotAllowed, MtNotSet, Incomplete, BadResident, FormUsed, NoOwner.
+    """
+    if not can_ask(by, cpts):
+        raise NotAllowed("Ce formulaire est celui du site public.")
+    if intake.channel != Channel.RESIDENT or intake.resident is not None or intake.household:
+        raise NotAllowed("Sur le site public, chacun écrit lui-même sa demande.")
+    if not intake.phone:
+        raise Incomplete("Indiquez un numéro de téléphone : la CPTS vous rappelle.")
+    return write_request(by, cpts, intake, settings_of(cpts))
+
+
 def write_request(by: Actor, cpts: Cpts, intake: Intake, settings: MtSettings) -> DoctorRequest:
     """Once whoever acts was found allowed to."""
     _check(cpts, intake, settings)
@@ -174,7 +188,10 @@ def _who(by: Actor, cpts: Cpts, intake: Intake) -> tuple[Resident, str]:
         by=SYSTEM, cpts=cpts, is_sure=True, email=intake.email, **identity
     )
     doubt = " Une fiche lui ressemble : comparez." if found else ""
-    return resident, f"Signalée par un professionnel : appelez, recueillez l'accord.{doubt}"
+    source = (
+        "Signalée par un professionnel" if can_signal(by, cpts) else "Écrite sur le site public"
+    )
+    return resident, f"{source} : appelez, recueillez l'accord.{doubt}"
 
 
 def _row(

@@ -126,7 +126,7 @@ def _record(by: Actor, cpts: Cpts, professional: Professional, said: Offer) -> D
         setattr(held, name, value)
     held.save()
     journal.record("mt.offer_recorded", held, by=by, cpts=cpts, per_month=said.per_month)
-    pulse.bump(cpts.pk, reach=pulse.Reach.BOARD)
+    pulse.bump(cpts.pk)
     return held
 
 
@@ -146,7 +146,7 @@ def withdraw_offer(*, by: Actor, offer: DoctorOffer) -> DoctorOffer:
         offer.ended_at = timezone.now()
         offer.save(update_fields=["ended_at"])
         journal.record("mt.offer_withdrawn", offer, by=by, cpts=offer.cpts_id)
-        pulse.bump(offer.cpts_id, reach=pulse.Reach.BOARD)
+        pulse.bump(offer.cpts_id)
     return offer
 
 
@@ -211,5 +211,5 @@ def expire_offer(*, by: Actor, offer: DoctorOffer) -> DoctorOffer:
     journal.record("mt.offer_expired", offer, by=by, cpts=offer.cpts_id)
     if offer.professional in doctors_to_ask(offer.cpts, today):
         _ask(by, offer.cpts, offer.professional)
-    pulse.bump(offer.cpts_id, reach=pulse.Reach.BOARD)
+    pulse.bump(offer.cpts_id)
     return offer

@@ -91,7 +91,7 @@ def set_settings(*, by: Actor, cpts: Cpts, values: Mapping[str, Any], source: st
         **values,
     )
     journal.record("mt.settings_set", settings, by=by, cpts=cpts)
-    pulse.bump(cpts.pk, reach=pulse.Reach.BOARD)
+    pulse.bump(cpts.pk)
     return settings
 
 

@@ -56,6 +56,19 @@ class MtSettings(OfCpts):
     reminders_max = models.PositiveSmallIntegerField("relances d'un médecin sans réponse")
     offer_days_max = models.PositiveSmallIntegerField("durée la plus longue d'une offre (jours)")
     travel_minutes_max = models.PositiveSmallIntegerField("trajet maximal (min)")
+    # Of an attribution, in minutes of travel; 0: without effect.
+    load_step_minutes = models.PositiveSmallIntegerField(
+        "un patient de plus chez un médecin pèse (min)", default=0
+    )
+    heavy_step_minutes = models.PositiveSmallIntegerField(
+        "une personne qui demande plus de soins pèse en plus (min)", default=0
+    )
+    heavy_up_to_rank = models.PositiveSmallIntegerField(
+        "demandent plus de soins : les priorités jusqu'à", default=0
+    )
+    household_minutes = models.PositiveSmallIntegerField(
+        "garder un foyer chez un médecin vaut (min)", default=0
+    )
     small_cell_min = models.PositiveSmallIntegerField("effectif minimal d'une durée annoncée")
     asks_ald = models.BooleanField("demander l'ALD (oui ou non)", default=False)
     asks_c2s = models.BooleanField("demander la C2S ou l'AME (oui ou non)", default=False)

@@ -12,9 +12,11 @@ from maillage.medecin_traitant.queries.doctors import (
     asked_due,
     doctors_to_ask,
     expired_offers,
+    listed_offers,
     offer_of,
     offers_of,
 )
+from maillage.medecin_traitant.queries.explained import explained, whole_of
 from maillage.medecin_traitant.queries.links import (
     link_to_attribution,
     link_to_offer,
@@ -25,6 +27,7 @@ from maillage.medecin_traitant.queries.links import (
     read_request_token,
     request_of_code,
 )
+from maillage.medecin_traitant.queries.matching import ASIDE, matching_for, prices_of_rules
 from maillage.medecin_traitant.queries.settings import (
     MtNotSet,
     last_settings,
@@ -47,6 +50,12 @@ from maillage.medecin_traitant.queries.waiting import (
 )
 
 __all__ = [
+    "ASIDE",
+    "explained",
+    "listed_offers",
+    "matching_for",
+    "prices_of_rules",
+    "whole_of",
     "Candidate",
     "age_band",
     "candidates_for",

@@ -3,15 +3,14 @@
 import datetime as dt
 from dataclasses import dataclass
 
+import numpy as np
 from django.db.models import Q
-from django.utils import timezone
 
-from maillage.availability.queries import open_places
 from maillage.directory.models import Professional
 from maillage.medecin_traitant.enums import AttributionState
 from maillage.medecin_traitant.models import Attribution, DoctorOffer, DoctorRequest, MtSettings
+from maillage.medecin_traitant.queries.reach import Doctors, sent_this_month
 from maillage.medecin_traitant.queries.waiting import age_on
-from maillage.territory import queries as territory
 from maillage.territory.models import Cpts
 
 BANDS = (0, 2, 6, 16, 40, 60, 70, 80)
@@ -31,19 +30,14 @@ class Candidate:
     """A doctor who may be proposed: places left this month, and the trip as it is told."""
 
     professional: Professional
-    offer: DoctorOffer
     left: int
-    minutes: float | None
+    minutes: float
     trip: str
 
 
 def left_this_month(offer: DoctorOffer, today: dt.date) -> int:
     """Places the doctor still offers in the calendar month: those sent or accepted in it count."""
-    first = today.replace(day=1)
-    start = timezone.make_aware(dt.datetime.combine(first, dt.time()))
-    taken = Attribution.objects.filter(
-        cpts=offer.cpts_id, professional=offer.professional_id, sent_at__gte=start
-    ).live()
+    taken = sent_this_month(offer.cpts_id, today).filter(professional=offer.professional_id)
     return offer.per_month - taken.count()
 
 
@@ -65,37 +59,25 @@ def candidates_for(
 ) -> list[Candidate]:
     """Doctors whose offer stands today, has a place left and excludes nothing; the nearest first,
     then who has most places. A trip longer than the doctor's or the CPTS's limit is left out."""
-    offers = DoctorOffer.objects.filter(cpts=doctor_request.cpts_id, per_month__gte=1)
-    found = []
-    for offer in offers.in_force(today).select_related("professional"):
-        left = left_this_month(offer, today)
-        if left <= 0 or why_not(doctor_request, offer, today):
-            continue
-        trip = _trip(doctor_request, offer.professional)
-        limit = min(
-            offer.travel_minutes or settings.travel_minutes_max, settings.travel_minutes_max
-        )
-        minutes = trip.minutes if trip is not None else None
-        if minutes is not None and minutes > limit and doctor_request.can_travel:
-            continue
-        told = trip.text if trip is not None else "trajet non connu"
-        found.append(Candidate(offer.professional, offer, left, minutes, told))
-    return sorted(
-        found,
-        key=lambda each: (
-            each.minutes is None,
-            each.minutes or 0.0,
-            -each.left,
-            each.professional.pk,
-        ),
+    doctors = Doctors(doctor_request.cpts, settings, today)
+    refusals = doctor_request.attributions.filter(state=AttributionState.REFUSED)
+    excluded = doctors.excluded(
+        doctor_request,
+        age_on(doctor_request.resident.birth_date, today),
+        set(refusals.values_list("professional_id", flat=True)),
     )
-
-
-def _trip(doctor_request: DoctorRequest, professional: Professional):
-    codes = [place.commune_id for place in open_places(professional)]
-    trips = territory.travel_minutes(doctor_request.commune, codes).values()
-    known = [each for each in trips if each.minutes is not None]
-    return min(known, key=lambda each: each.minutes, default=None)
+    commune = doctor_request.commune_id
+    minutes = np.nan_to_num(doctors.trips(commune)[1], nan=np.inf)
+    found = [
+        Candidate(
+            doctors.offers[j].professional,
+            int(doctors.left[j]),
+            float(minutes[j]),
+            doctors.told(commune, j),
+        )
+        for j in np.flatnonzero(excluded.free & (doctors.left > 0)).tolist()
+    ]
+    return sorted(found, key=lambda each: (each.minutes, -each.left, each.professional.pk))
 
 
 def proposals_to(professional: Professional, cpts: Cpts) -> list[Attribution]:

@@ -69,3 +69,10 @@ def expired_offers(cpts: Cpts, today: dt.date) -> list[DoctorOffer]:
     """Answers whose last day is over."""
     over = DoctorOffer.objects.filter(cpts=cpts, until_on__lt=today).standing()
     return list(over.select_related("professional", "cpts"))
+
+
+def listed_offers(cpts: Cpts, on: dt.date) -> list[DoctorOffer]:
+    """Offers in force of the doctors who chose to be shown to everybody, and take somebody."""
+    rows = DoctorOffer.objects.filter(cpts=cpts, is_public=True, per_month__gte=1).in_force(on)
+    rows = rows.filter(professional__in=doctors_of(cpts, on).values("pk"))
+    return list(rows.order_by("professional__family_name", "professional__given_name", "pk"))

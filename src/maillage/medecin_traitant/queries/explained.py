@@ -1,0 +1,230 @@
+"""An attribution in sentences: why this doctor, why not another, why nobody, and what would do."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from maillage.compute.assignment import NOBODY
+from maillage.compute.explanation import Choices, Missing, WhyNobody, WhyNot, choices, missing
+from maillage.directory.models import Professional
+from maillage.medecin_traitant.models import DoctorRequest, PriorityRule
+from maillage.medecin_traitant.queries.matching import Matching, Person
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A doctor who may be chosen instead."""
+
+    professional: Professional
+    trip: str
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """One proposed pair and why; `others`: who may be chosen instead, the nearest first."""
+
+    doctor_request: DoctorRequest
+    rank: int
+    rule: PriorityRule | None
+    professional: Professional
+    trip: str
+    why: str
+    why_not: str
+    others: list[Option]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Somebody without a doctor: why, and what would place them."""
+
+    doctor_request: DoctorRequest
+    rank: int
+    rule: PriorityRule | None
+    why: str
+    would_do: str
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a doctor would take: this month already, now, of how many places."""
+
+    professional: Professional
+    taken: int
+    now: int
+    places: int
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """The group: by class who waits and who is placed, by commune the same, trips, doctors."""
+
+    classes: list[tuple[int, int, int]]
+    communes: list[tuple[str, int, int]]
+    mean_minutes: float | None
+    worst_minutes: float | None
+    shares: list[Share]
+
+
+def explained(matching: Matching) -> tuple[list[Proposed], list[LeftOut]]:
+    """Everybody, the first class first, then the longest wait."""
+    demand, pairs = matching.demand, matching.pairs
+    pair = matching.found.pair
+    said = choices(demand, pairs, matching.weights, pair)
+    is_left = pair == NOBODY
+    lacks = missing(demand, pairs, pair) if is_left.any() else None
+    order = sorted(range(len(matching.people)), key=lambda i: matching.people[i].rank)
+    placed = [_proposed(matching, said, i) for i in order if not is_left[i]]
+    left = [_left_out(matching, lacks, i) for i in order if is_left[i] and lacks is not None]
+    return placed, left
+
+
+def _proposed(matching: Matching, said: Choices, i: int) -> Proposed:
+    person, doctors = matching.people[i], matching.doctors
+    j = int(matching.found.doctor[i])
+    commune = person.doctor_request.commune_id
+    trip = doctors.told(commune, j)
+    return Proposed(
+        doctor_request=person.doctor_request,
+        rank=person.rank,
+        rule=person.rule,
+        professional=doctors.offers[j].professional,
+        trip=trip,
+        why=_why(matching, person, j, trip),
+        why_not=_why_not(matching, said, i),
+        others=_options(matching, person, without=j),
+    )
+
+
+def _options(matching: Matching, person: Person, *, without: int) -> list[Option]:
+    doctors, commune = matching.doctors, person.doctor_request.commune_id
+    may = np.flatnonzero(person.excluded.free & (doctors.left > 0))
+    minutes = np.nan_to_num(doctors.trips(commune)[1][may], nan=np.inf)
+    return [
+        Option(doctors.offers[j].professional, doctors.told(commune, j), int(doctors.left[j]))
+        for j in may[np.argsort(minutes, kind="stable")].tolist()
+        if j != without
+    ]
+
+
+def _why(matching: Matching, person: Person, j: int, trip: str) -> str:
+    """What decides: the trip, the place, the home visit, the household."""
+    said = [f"trajet : {trip}"]
+    count = int(np.count_nonzero(matching.found.doctor == j))
+    taken, places = int(matching.doctors.taken[j]), matching.doctors.offers[j].per_month
+    said.append(f"il suivrait {taken + count} de ses {places} nouveaux patients du mois")
+    if not person.doctor_request.can_travel:
+        said.append("il se déplace à domicile")
+    if person.doctor_request.household_id is not None:
+        mates = [
+            k
+            for k, other in enumerate(matching.people)
+            if other is not person
+            and matching.found.doctor[k] == j
+            and person.doctor_request.household_id
+            in {other.doctor_request.household_id, other.doctor_request.pk}
+        ]
+        if mates:
+            said.append("le même médecin que son foyer")
+    return f"{'; '.join(said).replace('; ', ' ; ')}.".capitalize()
+
+
+def _why_not(matching: Matching, said: Choices, i: int) -> str:
+    """Of the runner-up."""
+    why, j = WhyNot(int(said.why_not[i])), int(said.runner_up[i])
+    if why == WhyNot.NO_OTHER or j == NOBODY:
+        return "Aucun autre médecin n'est possible."
+    doctors = matching.doctors
+    name = doctors.offers[j].professional
+    trip = doctors.told(matching.people[i].doctor_request.commune_id, j)
+    more = round(float(said.more_minutes[i]))
+    match why:
+        case WhyNot.FULL:
+            return f"{name} ({trip}) : ses places du mois sont toutes prises."
+        case WhyNot.FARTHER:
+            return f"{name} ({trip}) : {max(more, 1)} min de trajet de plus."
+        case WhyNot.BUSIER:
+            return f"{name} ({trip}) : il prendrait déjà plus de patients ce mois-ci."
+        case _:
+            return f"{name} ({trip}) coûterait moins : un choix à la main ou un foyer est gardé."
+
+
+def _left_out(matching: Matching, lacks: Missing, i: int) -> LeftOut:
+    person = matching.people[i]
+    why = WhyNobody(int(lacks.why[i]))
+    if why == WhyNobody.NO_DOCTOR:
+        sentence, would_do = _nobody_possible(matching, person)
+    else:
+        j, places = int(lacks.doctor[i]), int(lacks.places[i])
+        name = matching.doctors.offers[j].professional
+        if why == WhyNobody.NO_PLACE:
+            sentence = "Les médecins possibles n'ont plus de place ce mois-ci."
+        else:
+            sentence = "Les places possibles vont à des personnes qui passent avant."
+        many = f"{places} places de plus" if places > 1 else "une place de plus"
+        would_do = f"{many} chez {name}, au plus."
+    return LeftOut(
+        doctor_request=person.doctor_request,
+        rank=person.rank,
+        rule=person.rule,
+        why=sentence,
+        would_do=would_do[0].upper() + would_do[1:],
+    )
+
+
+def _nobody_possible(matching: Matching, person: Person) -> tuple[str, str]:
+    total = len(matching.doctors.offers)
+    if not total:
+        return "Aucun médecin n'offre de place.", "Une offre d'un médecin."
+    counted = Counter(
+        {
+            "trop loin": int(np.count_nonzero(person.excluded.far)),
+            "hors de cet âge": int(np.count_nonzero(person.excluded.age)),
+            "sans visite à domicile": int(np.count_nonzero(person.excluded.home)),
+            "ayant refusé ou sans réponse": int(np.count_nonzero(person.excluded.refused)),
+        }
+    )
+    if not sum(counted.values()):  # set aside by hand
+        return "Laissée en attente à la main.", "Rétablir le choix proposé."
+    told = ", ".join(f"{n} {label}" for label, n in counted.most_common() if n)
+    offers = f"{total} médecins offrent" if total > 1 else "1 médecin offre"
+    wanted = "une offre plus proche"
+    if not person.doctor_request.can_travel:
+        wanted = "une offre avec visites à domicile"
+    elif counted["hors de cet âge"]:
+        wanted = "une offre plus proche, ou ouverte à cet âge"
+    return f"{offers} des places : {told}.", f"{wanted}."
+
+
+def whole_of(matching: Matching) -> Whole:
+    people, found = matching.people, matching.found
+    is_placed = found.pair != NOBODY
+    waits, placed, here, served = Counter(), Counter(), Counter(), Counter()
+    for person, has in zip(people, is_placed.tolist(), strict=True):
+        name = person.doctor_request.commune.name
+        waits[person.rank] += 1
+        here[name] += 1
+        placed[person.rank] += has
+        served[name] += has
+    rows = found.pair[is_placed]
+    trips = np.array([_trip(matching, int(row)) for row in rows], float)
+    trips = trips[~np.isnan(trips)]
+    counts = np.bincount(found.doctor[is_placed], minlength=len(matching.doctors.offers))
+    return Whole(
+        classes=[(rank, waits[rank], placed[rank]) for rank in sorted(waits)],
+        communes=[(name, here[name], served[name]) for name in sorted(here)],
+        mean_minutes=float(trips.mean()) if trips.size else None,
+        worst_minutes=float(trips.max()) if trips.size else None,
+        shares=[
+            Share(each.professional, int(taken), int(now), each.per_month)
+            for each, taken, now in zip(
+                matching.doctors.offers, matching.doctors.taken, counts, strict=True
+            )
+        ],
+    )
+
+
+def _trip(matching: Matching, row: int) -> float:
+    i, j = int(matching.pairs.patient[row]), int(matching.pairs.doctor[row])
+    return float(matching.doctors.trips(matching.people[i].doctor_request.commune_id)[1][j])
