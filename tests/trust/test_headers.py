@@ -33,7 +33,7 @@ DIRECTIVES |= {"base-uri": "'none'", "form-action": "'self'"}
 
 # Pages of strangers, the same for everybody: kept by any cache, asked again each time, no cookie.
 SHARED = {f"public:{name}" for name in ("first", "find", "who", "rights", "join", "text")}
-SHARED |= {"public:image", "public:sitemap"}
+SHARED |= {"public:image", "public:sitemap", "public:doctors"}
 
 
 def faults_of(line, answer) -> list[str]:

@@ -42,6 +42,8 @@ PUBLIC = {
     "accounts:demo_enter": {404, 405},
     **dict.fromkeys(("public:first", "public:find", "public:who", "public:rights"), {200}),
     **dict.fromkeys(("public:join", "public:sitemap", "public:robots"), {200}),
+    "public:doctors": {200},
+    "public:ask": {200, 422},
     **dict.fromkeys(("public:text", "public:image"), {404}),
 }
 SIGNED_IN = {
@@ -90,6 +92,8 @@ LISTS = {
     "availability:absence_add": {P, S},
     "medecin_traitant:waiting": {C, D},
     "medecin_traitant:new": {D},
+    "medecin_traitant:matching": {C},
+    "medecin_traitant:send": {C},
     "medecin_traitant:signal": {P},
     "medecin_traitant:cpam": {D},
     "medecin_traitant:settings": {A, C},

@@ -5,13 +5,15 @@ back with what was typed.
 """
 
 from dataclasses import dataclass
+from uuid import uuid4
 
 from django import forms
 
 from maillage.kernel.errors import LostUpdate
-from maillage.kernel.fields import VersionedForm
+from maillage.kernel.fields import DateField, PhoneField, VersionedForm
 from maillage.kernel.identifiers import phone_digits
 from maillage.kernel.pictures import BYTES_MAX
+from maillage.medecin_traitant.enums import HOUSEHOLD_MAX, Answer
 from maillage.public.enums import BLOCKS_MAX, MINUTES, TEXT_MAX, URL_MAX, BlockKind, PageKind
 from maillage.public.models import PublicPageVersion, PublicSite
 
@@ -82,6 +84,52 @@ class FindForm(forms.Form):
         ]
         for field in self.fields.values():
             field.widget.attrs["data-asked"] = True
+
+
+class AskForm(forms.Form):
+    """Somebody looks for a médecin traitant: what the CPTS asks, and no more."""
+
+    form_key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
+    family_name = forms.CharField(label="Nom", max_length=80)
+    given_name = forms.CharField(label="Prénom", max_length=80)
+    birth_date = DateField(label="Date de naissance")
+    phone = PhoneField(label="Téléphone", help_text="La CPTS vous rappelle à ce numéro.")
+    commune = forms.ChoiceField(
+        label="Commune", error_messages={"required": "Choisissez la commune."}
+    )
+    household_size = forms.IntegerField(
+        label="Combien de personnes du foyer n'ont pas de médecin traitant ?",
+        min_value=1,
+        max_value=HOUSEHOLD_MAX,
+        initial=1,
+    )
+    can_travel = forms.TypedChoiceField(
+        label="Peut se rendre au cabinet",
+        choices=[("yes", "oui"), ("no", "non, il faut une visite à domicile")],
+        coerce=lambda text: text == "yes",
+        empty_value=True,
+    )
+    ald = forms.ChoiceField(
+        label="Affection de longue durée (ALD)",
+        required=False,
+        choices=[("", "je préfère ne pas répondre"), *Answer.choices],
+        help_text="Oui ou non, jamais laquelle. Sert seulement à l'ordre des demandes.",
+    )
+    c2s = forms.ChoiceField(
+        label="C2S ou AME",
+        required=False,
+        choices=[("", "je préfère ne pas répondre"), *Answer.choices],
+    )
+    sms_allowed = forms.BooleanField(
+        label="J'accepte un SMS avec le lien de suivi", required=False, initial=True
+    )
+
+    def __init__(self, data=None, *, communes, settings):
+        super().__init__(data)
+        self.fields["commune"].choices = [("", "Choisir…"), *communes]
+        for name in ("ald", "c2s"):
+            if not getattr(settings, f"asks_{name}"):
+                del self.fields[name]
 
 
 class ImageForm(forms.Form):

@@ -19,6 +19,8 @@ from maillage.directory.queries import directory_of
 from maillage.kernel import pulse
 from maillage.kernel.identifiers import is_mobile
 from maillage.kernel.permissions import Actor
+from maillage.medecin_traitant import queries as medecin_traitant
+from maillage.medecin_traitant.models import DoctorOffer
 from maillage.public.enums import BlockKind
 from maillage.public.models import (
     PublicImage,
@@ -62,7 +64,8 @@ def mark_of(site: PublicSite, now: dt.datetime) -> str:
     letter.
 
     Moved by every write on the site; by what moves the desks (directory, perimeter, travel times,
-    settings); by the day; by the settings and the text on data that come into force at their hour.
+    settings, what doctors offer); by the day; by the settings and the text on data that come into
+    force at their hour.
     """
     desk = _desk_of(site.cpts, now)
     directory = desk.directory if desk is not None else pulse.counters(site.cpts_id)[2]
@@ -295,3 +298,22 @@ def _listed(each: Professional, trip: str) -> Listed:
         does_remote=each.does_remote,
         travel=trip,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class TakingDoctor:
+    """A doctor who takes new patients and chose to be shown: who, and what they said."""
+
+    listed: Listed
+    offer: DoctorOffer
+
+
+def taking_doctors(cpts: Cpts, on: dt.date) -> list[TakingDoctor]:
+    """Those who chose to be on the public list, and did not refuse to be shown at all."""
+    offers = {each.professional_id: each for each in medecin_traitant.listed_offers(cpts, on)}
+    shown = shown_professionals(cpts, on).filter(pk__in=offers).values_list("pk", flat=True)
+    found = [pk for pk in offers if pk in set(shown)]
+    return [
+        TakingDoctor(one, offers[pk])
+        for pk, one in zip(found, listed((pk, "") for pk in found), strict=True)
+    ]

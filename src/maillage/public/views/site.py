@@ -12,17 +12,23 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.cache import get_conditional_response
+from django.utils.cache import add_never_cache_headers, get_conditional_response
 from django.utils.http import quote_etag, urlencode
 
+from maillage.accounts.rules import LinkActor
 from maillage.kernel import instance
+from maillage.kernel.errors import DomainError
 from maillage.kernel.pages import Access, page
 from maillage.kernel.tenancy import inside
+from maillage.medecin_traitant import queries as medecin_traitant
+from maillage.medecin_traitant.actions import Intake, ask_for_doctor
+from maillage.medecin_traitant.enums import PUBLIC_SITE, Channel
 from maillage.public import queries
 from maillage.public.enums import PageKind
-from maillage.public.forms import FindForm
+from maillage.public.forms import AskForm, FindForm
 from maillage.residents.queries import notice_of
 from maillage.territory import queries as territory
+from maillage.territory.models import Commune
 
 PER_PAGE = 40
 KEPT_MAX = 256
@@ -159,6 +165,56 @@ def join(request, site):
 
 @page(Access.PUBLIC)
 @visited
+def doctors(request, site):
+    """Who takes new patients, by their own choice; how to ask when nobody does."""
+    context = {
+        "doctors": queries.taking_doctors(site.cpts, _today()),
+        "today": _today(),
+        "may_ask": medecin_traitant.last_settings(site.cpts) is not None,
+    }
+    return _drawn(request, site, "public/doctors.html", context)
+
+
+@page(Access.PUBLIC, methods=("GET", "POST"))
+def ask(request, site):
+    """Ask for a médecin traitant: a form of one page, never kept by a cache."""
+    cpts = queries.cpts_at(site)
+    if cpts is None:
+        raise Http404
+    with inside(cpts), timezone.override(cpts.zone):
+        found = queries.open_site(cpts)
+        settings = medecin_traitant.last_settings(cpts)
+        if found is None or settings is None:
+            raise Http404
+        communes = territory.commune_choices(cpts, _today())
+        form = AskForm(request.POST or None, communes=communes, settings=settings)
+        made = _asked(request, cpts, form) if form.is_valid() else None
+        context = {"form": form, "made": made, "notice": notice_of(cpts), "settings": settings}
+        if made is not None:
+            context["link"] = medecin_traitant.link_to_request(made)
+        status = 422 if request.method == "POST" and made is None else 200
+        response = _drawn(request, found, "public/ask.html", context, status=status)
+    add_never_cache_headers(response)
+    return response
+
+
+def _asked(request, cpts, form):
+    """The request made, or None with a sentence in the form."""
+    actor = LinkActor(cpts_id=cpts.pk, target=PUBLIC_SITE)
+    said = form.cleaned_data | {
+        "form_key": str(form.cleaned_data["form_key"]),
+        "commune": Commune.objects.get(pk=form.cleaned_data["commune"]),
+    }
+    intake = Intake(channel=Channel.RESIDENT, **said)
+    try:
+        return ask_for_doctor(by=actor, cpts=cpts, intake=intake)
+    except DomainError as error:
+        form.add_error(None, str(error))
+        return None
+
+
+@page(Access.PUBLIC)
+@visited
 def text(request, site, which):
     """A page the CPTS wrote, legal or free."""
     pages = queries.published_pages(site.cpts)
@@ -191,7 +247,9 @@ def sitemap(request, site):
     """The addresses of the site, for search engines."""
     slug = site.cpts.slug
     pages = queries.published_pages(site.cpts)
-    names = ["public:first", "public:who", "public:rights", "public:join"]
+    names = ["public:first", "public:doctors", "public:who", "public:rights", "public:join"]
+    if medecin_traitant.last_settings(site.cpts) is not None:
+        names.insert(2, "public:ask")
     if site.lists_professionals:
         names.insert(1, "public:find")
     paths = [reverse(name, args=[slug]) for name in names]
