@@ -29,8 +29,8 @@ WAITING = (
     (52, 40, {}),
     (77, 38, {"ald": "yes"}),
 )
-# Position among the general practitioners, patients a month, home visits.
-OFFERS = ((0, 2, True), (1, 3, False), (4, 1, True), (6, 0, False))
+# Position among the general practitioners, patients a month, home visits, shown to everybody.
+OFFERS = ((0, 2, True, False), (1, 3, False, True), (4, 1, True, True), (6, 0, False, False))
 
 
 def tell_search(cpts: Cpts) -> None:
@@ -56,11 +56,12 @@ def tell_search(cpts: Cpts) -> None:
             actions.Rule("waiting_days", 3, 60),
         ],
     )
-    for position, per_month, home_visits in OFFERS:
+    for position, per_month, home_visits, is_public in OFFERS:
         offer = actions.Offer(
             per_month=per_month,
             until_on=timezone.localdate() + dt.timedelta(days=120),
             home_visits=home_visits,
+            is_public=is_public,
         )
         actions.record_offer(by=coordinator, cpts=cpts, professional=doctors[position], offer=offer)
     made = _requests(cpts, desk)

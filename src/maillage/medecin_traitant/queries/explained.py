@@ -113,7 +113,8 @@ def _why(matching: Matching, person: Person, j: int, trip: str) -> str:
     said = [f"trajet : {trip}"]
     count = int(np.count_nonzero(matching.found.doctor == j))
     taken, places = int(matching.doctors.taken[j]), matching.doctors.offers[j].per_month
-    said.append(f"il suivrait {taken + count} de ses {places} nouveaux patients du mois")
+    filled = f"{taken + count} places prises" if taken + count > 1 else "1 place prise"
+    said.append(f"ce mois-ci, {filled} sur {places} avec cette proposition")
     if not person.doctor_request.can_travel:
         said.append("il se déplace à domicile")
     if person.doctor_request.household_id is not None:
