@@ -38,6 +38,7 @@ PAGES = {
         *("sollicitations/repartition/", "snp/bris-de-glace/"),
         *("medecin-traitant/", "medecin-traitant/ATTEND/", "medecin-traitant/offres/"),
         *("medecin-traitant/reglages/", "medecin-traitant/attribution/"),
+        "medecin-traitant/chiffres/",
     ],
     "Ariane Administration": [
         *("", "roles/", "envois/", "information/", "conservation/"),

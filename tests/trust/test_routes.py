@@ -93,6 +93,7 @@ LISTS = {
     "medecin_traitant:waiting": {C, D},
     "medecin_traitant:new": {D},
     "medecin_traitant:matching": {C},
+    "medecin_traitant:numbers": {C, D},
     "medecin_traitant:send": {C},
     "medecin_traitant:signal": {P},
     "medecin_traitant:cpam": {D},

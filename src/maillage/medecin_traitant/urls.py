@@ -19,6 +19,7 @@ urlpatterns = [
         views.offer_end,
         name="offer_end",
     ),
+    path("c/<slug:cpts>/medecin-traitant/chiffres/", views.numbers, name="numbers"),
     path("c/<slug:cpts>/medecin-traitant/attribution/", views.matching, name="matching"),
     path("c/<slug:cpts>/medecin-traitant/attribution/proposer/", views.send, name="send"),
     path("c/<slug:cpts>/medecin-traitant/<int:pk>/", views.request, name="request"),

@@ -28,6 +28,7 @@ from maillage.medecin_traitant.queries.links import (
     request_of_code,
 )
 from maillage.medecin_traitant.queries.matching import ASIDE, matching_for, prices_of_rules
+from maillage.medecin_traitant.queries.numbers import numbers_of
 from maillage.medecin_traitant.queries.settings import (
     MtNotSet,
     last_settings,
@@ -52,6 +53,7 @@ from maillage.medecin_traitant.queries.waiting import (
 __all__ = [
     "ASIDE",
     "explained",
+    "numbers_of",
     "listed_offers",
     "matching_for",
     "prices_of_rules",

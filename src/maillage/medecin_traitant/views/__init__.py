@@ -19,7 +19,7 @@ from maillage.medecin_traitant.views.desk import (
     withdraw,
 )
 from maillage.medecin_traitant.views.links import follow, follow_link, offer_link
-from maillage.medecin_traitant.views.matching import matching, send
+from maillage.medecin_traitant.views.matching import matching, numbers, send
 from maillage.medecin_traitant.views.offers import (
     ask,
     offer,
@@ -32,6 +32,7 @@ from maillage.medecin_traitant.views.settings import cpam, rules, settings
 
 __all__ = [
     "matching",
+    "numbers",
     "send",
     "answer",
     "attribution",

@@ -12,7 +12,7 @@ from maillage.kernel.pages import page, render_page
 from maillage.medecin_traitant import actions, queries
 from maillage.medecin_traitant.models import DoctorRequest
 from maillage.medecin_traitant.rules import can_see_health
-from maillage.medecin_traitant.views.desk import COORDINATE
+from maillage.medecin_traitant.views.desk import COORDINATE, DESK
 
 PAIRS_PER_PAGE = 50
 CHOICES_MAX = 500
@@ -57,6 +57,18 @@ def matching(request):
         "query": f"{urlencode(kept)}&" if kept else "",
     }
     return render_page(request, "medecin_traitant/matching.html", context)
+
+
+@page(DESK, COORDINATE)
+def numbers(request):
+    """The waiting list in numbers, fit for a meeting."""
+    settings = queries.last_settings(request.cpts)
+    if settings is None:
+        return render_page(request, "medecin_traitant/not_set.html")
+    now, rules = timezone.now(), queries.rules_of(request.cpts)
+    found = queries.numbers_of(request.cpts, settings, rules, now=now)
+    context = {"found": found, "settings": settings, "now": now}
+    return render_page(request, "medecin_traitant/numbers.html", context)
 
 
 @page(COORDINATE, methods=("POST",))
