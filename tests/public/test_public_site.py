@@ -246,7 +246,7 @@ def test_robots_read_the_public_sites_and_nothing_else(client):
 def test_the_sitemap_tells_each_page_and_each_opens(site, people):
     site.page("legal", "Accessibilité", paragraph("Non conforme."))
     found = re.findall(r"<loc>([^<]+)</loc>", site.html("sitemap.xml"))
-    assert len(found) == 6
+    assert len(found) == 7
     for each in found:
         assert Client().get(each.removeprefix(settings.SITE_URL)).status_code == 200
 
