@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from maillage.compute.assignment import (
     NOBODY,
     AssignmentWeights,
+    Bools,
     Demand,
     Int64,
     Pairs,
     steps,
     travel_costs,
 )
-from maillage.compute.compiled import compiled
 
 Floats = NDArray[np.float64]
 
@@ -132,10 +132,10 @@ def missing(demand: Demand, pairs: Pairs, pair: Int64) -> Missing:
     why[left & has_pair] = WhyNobody.NO_PLACE
     why[left & has_place] = WhyNobody.FULL
     minutes = np.full(n, np.inf)
-    tail, start = _moves(demand, pairs, pair)
+    moves = _moves(demand, pairs, pair)
     classes = int(demand.priority.max(initial=-1)) + 1
     for j in np.unique(pairs.doctor[rows]):
-        coming = np.unique(pairs.patient[rows[_reaching(int(j), tail, start)[pairs.doctor[rows]]]])
+        coming = np.unique(pairs.patient[rows[_reaching(int(j), moves)[pairs.doctor[rows]]]])
         own = rows[pairs.doctor[rows] == j]
         who, far = pairs.patient[own], pairs.minutes[own]
         earlier = np.bincount(demand.priority[coming], minlength=classes).cumsum()
@@ -148,26 +148,21 @@ def missing(demand: Demand, pairs: Pairs, pair: Int64) -> Missing:
     return Missing(why, doctor, places)
 
 
-def _moves(demand: Demand, pairs: Pairs, pair: Int64) -> tuple[Int64, Int64]:
-    """The doctors from whom somebody could move to doctor j: tail[start[j] : start[j + 1]]."""
+def _moves(demand: Demand, pairs: Pairs, pair: Int64) -> Bools:
+    """Row j: the doctors from whom somebody could move to doctor j."""
     m = demand.capacity.size
     now = pair[pairs.patient]
     placed = np.flatnonzero((now != NOBODY) & (now != np.arange(now.size)))
-    edge = np.unique(pairs.doctor[placed] * m + pairs.doctor[now[placed]])
-    return edge % max(m, 1), np.searchsorted(edge, np.arange(m + 1) * m)
+    may = np.zeros((m, m), bool)
+    may[pairs.doctor[placed], pairs.doctor[now[placed]]] = True
+    return may
 
 
-@compiled
-def _reaching(j: int, tail: Int64, start: Int64) -> NDArray[np.bool_]:
+def _reaching(j: int, moves: Bools) -> Bools:
     """The doctors from whom somebody could come to j, by others moving; j too."""
-    is_in = np.zeros(start.size - 1, np.bool_)
-    found = np.empty(start.size - 1, np.int64)
-    is_in[j], found[0], size, at = True, j, 1, 0
-    while at < size:
-        head = found[at]
-        at += 1
-        for each in tail[start[head] : start[head + 1]]:
-            if not is_in[each]:
-                is_in[each], found[size] = True, each
-                size += 1
+    is_in: Bools = np.arange(len(moves)) == j
+    last = is_in
+    while last.any():
+        last = moves[last].any(axis=0) & ~is_in
+        is_in |= last
     return is_in
