@@ -48,6 +48,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['starts_at', 'pk'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['office', 'home', 'remote'])), name='opening_kind_known'), models.CheckConstraint(condition=models.Q(('mode__in', ['bookable', 'on_agreement'])), name='opening_mode_known'), models.CheckConstraint(condition=models.Q(('capacity__range', (1, 50))), name='opening_capacity_range', violation_error_message='Indiquez de 1 à 50 places.'), models.CheckConstraint(condition=models.Q(('ends_at__gt', models.F('starts_at'))), name='opening_ends_after_it_starts', violation_error_message="L'heure de fin doit suivre l'heure de début."), models.CheckConstraint(condition=models.Q(('slot_minutes', None), ('slot_minutes__range', (5, 480)), _connector='OR'), name='opening_slot_minutes_range'), models.CheckConstraint(condition=models.Q(('quick_answer__in', ['', 'hour', 'afternoon', 'evening', 'two_more', 'not_today'])), name='opening_quick_answer_known')],
             },
         ),
         migrations.CreateModel(
@@ -71,6 +72,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['starts_at', 'pk'],
+                'indexes': [models.Index(condition=models.Q(('closed_at', None)), fields=['professional', 'starts_at'], name='slot_open_by_professional')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['office', 'home', 'remote'])), name='slot_kind_known'), models.CheckConstraint(condition=models.Q(('mode__in', ['bookable', 'on_agreement'])), name='slot_mode_known'), models.CheckConstraint(condition=models.Q(('capacity__range', (1, 50))), name='slot_capacity_range', violation_error_message='Indiquez de 1 à 50 places.'), models.CheckConstraint(condition=models.Q(('ends_at__gt', models.F('starts_at'))), name='slot_ends_after_it_starts'), models.UniqueConstraint(condition=models.Q(('closed_at', None), ('opening__isnull', False)), fields=('opening', 'starts_at'), name='slot_once_per_opening')],
             },
         ),
         migrations.CreateModel(
@@ -84,6 +87,9 @@ class Migration(migrations.Migration):
                 ('cpts', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='territory.cpts')),
                 ('slot', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='bookings', to='availability.slot')),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('cpts', 'id'), name='booking_cpts_id'), models.UniqueConstraint(condition=models.Q(('state__in', ('held', 'taken'))), fields=('slot', 'place_number'), name='booking_one_live_per_place'), models.CheckConstraint(condition=models.Q(('state__in', ['held', 'taken', 'released'])), name='booking_state_known'), models.CheckConstraint(condition=models.Q(('place_number__gte', 1)), name='booking_place_from_1'), models.CheckConstraint(condition=models.Q(models.Q(('held_until__isnull', False), ('state', 'held')), models.Q(models.Q(('state', 'held'), _negated=True), ('held_until', None)), _connector='OR'), name='booking_held_says_until_when')],
+            },
         ),
         migrations.CreateModel(
             name='WeeklyPeriod',
@@ -107,6 +113,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['weekday', 'starts_minute', 'pk'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['office', 'home', 'remote'])), name='period_kind_known'), models.CheckConstraint(condition=models.Q(('mode__in', ['bookable', 'on_agreement'])), name='period_mode_known'), models.CheckConstraint(condition=models.Q(('capacity__range', (1, 50))), name='period_capacity_range', violation_error_message='Indiquez de 1 à 50 places.'), models.CheckConstraint(condition=models.Q(('weekday__in', [0, 1, 2, 3, 4, 5, 6])), name='period_weekday_known'), models.CheckConstraint(condition=models.Q(('ends_minute__gt', models.F('starts_minute')), ('ends_minute__lte', 1440)), name='period_ends_after_it_starts', violation_error_message="L'heure de fin doit suivre l'heure de début."), models.CheckConstraint(condition=models.Q(('slot_minutes__range', (5, 480))), name='period_slot_minutes_range', violation_error_message='Un créneau dure de 5 minutes à 8 heures.'), models.CheckConstraint(condition=models.Q(('until_on', None), ('until_on__gte', models.F('from_on')), _connector='OR'), name='period_dates_in_order', violation_error_message='La date de fin précède la date de début.'), maillage.kernel.constraints.PostgresExclusion(expressions=[('professional', '='), ('weekday', '='), (models.Func(models.F('starts_minute'), models.F('ends_minute'), function='int4range', output_field=django.contrib.postgres.fields.ranges.IntegerRangeField()), '&&'), (models.Func(models.F('from_on'), models.F('until_on'), models.Value('[]'), function='daterange', output_field=django.contrib.postgres.fields.ranges.DateRangeField()), '&&')], name='period_does_not_overlap')],
             },
         ),
         migrations.AddField(
@@ -145,111 +152,11 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.AddConstraint(
-            model_name='opening',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['office', 'home', 'remote'])), name='opening_kind_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='opening',
-            constraint=models.CheckConstraint(condition=models.Q(('mode__in', ['bookable', 'on_agreement'])), name='opening_mode_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='opening',
-            constraint=models.CheckConstraint(condition=models.Q(('capacity__range', (1, 50))), name='opening_capacity_range', violation_error_message='Indiquez de 1 à 50 places.'),
-        ),
-        migrations.AddConstraint(
-            model_name='opening',
-            constraint=models.CheckConstraint(condition=models.Q(('ends_at__gt', models.F('starts_at'))), name='opening_ends_after_it_starts', violation_error_message="L'heure de fin doit suivre l'heure de début."),
-        ),
-        migrations.AddConstraint(
-            model_name='opening',
-            constraint=models.CheckConstraint(condition=models.Q(('slot_minutes', None), ('slot_minutes__range', (5, 480)), _connector='OR'), name='opening_slot_minutes_range'),
-        ),
-        migrations.AddConstraint(
-            model_name='opening',
-            constraint=models.CheckConstraint(condition=models.Q(('quick_answer__in', ['', 'hour', 'afternoon', 'evening', 'two_more', 'not_today'])), name='opening_quick_answer_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='booking',
-            constraint=models.UniqueConstraint(fields=('cpts', 'id'), name='booking_cpts_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='booking',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ('held', 'taken'))), fields=('slot', 'place_number'), name='booking_one_live_per_place'),
-        ),
-        migrations.AddConstraint(
-            model_name='booking',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['held', 'taken', 'released'])), name='booking_state_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='booking',
-            constraint=models.CheckConstraint(condition=models.Q(('place_number__gte', 1)), name='booking_place_from_1'),
-        ),
-        migrations.AddConstraint(
-            model_name='booking',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('held_until__isnull', False), ('state', 'held')), models.Q(models.Q(('state', 'held'), _negated=True), ('held_until', None)), _connector='OR'), name='booking_held_says_until_when'),
-        ),
-        migrations.AddConstraint(
-            model_name='weeklyperiod',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['office', 'home', 'remote'])), name='period_kind_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='weeklyperiod',
-            constraint=models.CheckConstraint(condition=models.Q(('mode__in', ['bookable', 'on_agreement'])), name='period_mode_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='weeklyperiod',
-            constraint=models.CheckConstraint(condition=models.Q(('capacity__range', (1, 50))), name='period_capacity_range', violation_error_message='Indiquez de 1 à 50 places.'),
-        ),
-        migrations.AddConstraint(
-            model_name='weeklyperiod',
-            constraint=models.CheckConstraint(condition=models.Q(('weekday__in', [0, 1, 2, 3, 4, 5, 6])), name='period_weekday_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='weeklyperiod',
-            constraint=models.CheckConstraint(condition=models.Q(('ends_minute__gt', models.F('starts_minute')), ('ends_minute__lte', 1440)), name='period_ends_after_it_starts', violation_error_message="L'heure de fin doit suivre l'heure de début."),
-        ),
-        migrations.AddConstraint(
-            model_name='weeklyperiod',
-            constraint=models.CheckConstraint(condition=models.Q(('slot_minutes__range', (5, 480))), name='period_slot_minutes_range', violation_error_message='Un créneau dure de 5 minutes à 8 heures.'),
-        ),
-        migrations.AddConstraint(
-            model_name='weeklyperiod',
-            constraint=models.CheckConstraint(condition=models.Q(('until_on', None), ('until_on__gte', models.F('from_on')), _connector='OR'), name='period_dates_in_order', violation_error_message='La date de fin précède la date de début.'),
-        ),
-        migrations.AddConstraint(
-            model_name='weeklyperiod',
-            constraint=maillage.kernel.constraints.PostgresExclusion(expressions=[('professional', '='), ('weekday', '='), (models.Func(models.F('starts_minute'), models.F('ends_minute'), function='int4range', output_field=django.contrib.postgres.fields.ranges.IntegerRangeField()), '&&'), (models.Func(models.F('from_on'), models.F('until_on'), models.Value('[]'), function='daterange', output_field=django.contrib.postgres.fields.ranges.DateRangeField()), '&&')], name='period_does_not_overlap'),
-        ),
-        migrations.AddIndex(
-            model_name='slot',
-            index=models.Index(condition=models.Q(('closed_at', None)), fields=['professional', 'starts_at'], name='slot_open_by_professional'),
-        ),
-        migrations.AddConstraint(
-            model_name='slot',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['office', 'home', 'remote'])), name='slot_kind_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='slot',
-            constraint=models.CheckConstraint(condition=models.Q(('mode__in', ['bookable', 'on_agreement'])), name='slot_mode_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='slot',
-            constraint=models.CheckConstraint(condition=models.Q(('capacity__range', (1, 50))), name='slot_capacity_range', violation_error_message='Indiquez de 1 à 50 places.'),
-        ),
-        migrations.AddConstraint(
-            model_name='slot',
-            constraint=models.CheckConstraint(condition=models.Q(('ends_at__gt', models.F('starts_at'))), name='slot_ends_after_it_starts'),
-        ),
-        migrations.AddConstraint(
             model_name='slot',
             constraint=models.CheckConstraint(condition=models.Q(('period', None), ('opening', None), _connector='OR'), name='slot_has_one_source'),
         ),
         migrations.AddConstraint(
             model_name='slot',
             constraint=models.UniqueConstraint(condition=models.Q(('closed_at', None), ('period__isnull', False)), fields=('period', 'starts_at'), name='slot_once_per_period'),
-        ),
-        migrations.AddConstraint(
-            model_name='slot',
-            constraint=models.UniqueConstraint(condition=models.Q(('closed_at', None), ('opening__isnull', False)), fields=('opening', 'starts_at'), name='slot_once_per_opening'),
         ),
     ]

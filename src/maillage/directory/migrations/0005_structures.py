@@ -45,6 +45,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['name', 'finess'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('finess__regex', '^[0-9][0-9AB][0-9]{7}$')), name='structure_finess_is_shaped'), models.CheckConstraint(condition=models.Q(('legal_finess', ''), ('legal_finess__regex', '^[0-9][0-9AB][0-9]{7}$'), _connector='OR'), name='structure_legal_finess_is_shaped'), models.CheckConstraint(condition=models.Q(('name', ''), _negated=True), name='structure_has_a_name'), models.CheckConstraint(condition=models.Q(('source', ''), _negated=True), name='structure_has_a_source'), models.CheckConstraint(condition=models.Q(('opened_on', None), ('closed_on', None), ('closed_on__gte', models.F('opened_on')), _connector='OR'), name='structure_dates_in_order')],
             },
         ),
         migrations.CreateModel(
@@ -59,6 +60,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['structure__name', 'pk'],
+                'constraints': [models.UniqueConstraint(fields=('cpts', 'id'), name='cpts_structure_cpts_id'), models.UniqueConstraint(fields=('cpts', 'structure'), name='cpts_structure_once'), models.CheckConstraint(condition=models.Q(('until_on', None), ('until_on__gte', models.F('since_on')), _connector='OR'), name='cpts_structure_dates_in_order')],
             },
         ),
         migrations.CreateModel(
@@ -76,6 +78,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['service', 'pk'],
+                'constraints': [models.UniqueConstraint(fields=('cpts', 'id'), name='structure_contact_cpts_id'), maillage.kernel.constraints.TenantForeignKey(field='record', name='structure_contact_record_same_cpts'), models.CheckConstraint(condition=models.Q(('service', ''), _negated=True), name='structure_contact_names_a_service'), models.CheckConstraint(condition=models.Q(('email', ''), ('phone', ''), _negated=True), name='structure_contact_reaches_somebody'), models.CheckConstraint(condition=models.Q(('until_on', None), ('until_on__gte', models.F('from_on')), _connector='OR'), name='structure_contact_dates_in_order')],
             },
         ),
         migrations.CreateModel(
@@ -91,78 +94,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['from_on', 'pk'],
+                'constraints': [models.UniqueConstraint(fields=('cpts', 'id'), name='structure_member_cpts_id'), maillage.kernel.constraints.TenantForeignKey(field='record', name='structure_member_record_same_cpts'), maillage.kernel.constraints.TenantForeignKey(field='seat', name='structure_member_seat_same_cpts'), models.CheckConstraint(condition=models.Q(('until_on', None), ('until_on__gte', models.F('from_on')), _connector='OR'), name='structure_member_dates_in_order'), models.UniqueConstraint(condition=models.Q(('until_on', None)), fields=('record', 'seat'), name='structure_member_once', violation_error_message='Cette personne travaille déjà pour cette structure.')],
             },
-        ),
-        migrations.AddConstraint(
-            model_name='cptsstructure',
-            constraint=models.UniqueConstraint(fields=('cpts', 'id'), name='cpts_structure_cpts_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='cptsstructure',
-            constraint=models.UniqueConstraint(fields=('cpts', 'structure'), name='cpts_structure_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='cptsstructure',
-            constraint=models.CheckConstraint(condition=models.Q(('until_on', None), ('until_on__gte', models.F('since_on')), _connector='OR'), name='cpts_structure_dates_in_order'),
-        ),
-        migrations.AddConstraint(
-            model_name='structurecontact',
-            constraint=models.UniqueConstraint(fields=('cpts', 'id'), name='structure_contact_cpts_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='structurecontact',
-            constraint=maillage.kernel.constraints.TenantForeignKey(field='record', name='structure_contact_record_same_cpts'),
-        ),
-        migrations.AddConstraint(
-            model_name='structurecontact',
-            constraint=models.CheckConstraint(condition=models.Q(('service', ''), _negated=True), name='structure_contact_names_a_service'),
-        ),
-        migrations.AddConstraint(
-            model_name='structurecontact',
-            constraint=models.CheckConstraint(condition=models.Q(('email', ''), ('phone', ''), _negated=True), name='structure_contact_reaches_somebody'),
-        ),
-        migrations.AddConstraint(
-            model_name='structurecontact',
-            constraint=models.CheckConstraint(condition=models.Q(('until_on', None), ('until_on__gte', models.F('from_on')), _connector='OR'), name='structure_contact_dates_in_order'),
-        ),
-        migrations.AddConstraint(
-            model_name='structure',
-            constraint=models.CheckConstraint(condition=models.Q(('finess__regex', '^[0-9][0-9AB][0-9]{7}$')), name='structure_finess_is_shaped'),
-        ),
-        migrations.AddConstraint(
-            model_name='structure',
-            constraint=models.CheckConstraint(condition=models.Q(('legal_finess', ''), ('legal_finess__regex', '^[0-9][0-9AB][0-9]{7}$'), _connector='OR'), name='structure_legal_finess_is_shaped'),
-        ),
-        migrations.AddConstraint(
-            model_name='structure',
-            constraint=models.CheckConstraint(condition=models.Q(('name', ''), _negated=True), name='structure_has_a_name'),
-        ),
-        migrations.AddConstraint(
-            model_name='structure',
-            constraint=models.CheckConstraint(condition=models.Q(('source', ''), _negated=True), name='structure_has_a_source'),
-        ),
-        migrations.AddConstraint(
-            model_name='structure',
-            constraint=models.CheckConstraint(condition=models.Q(('opened_on', None), ('closed_on', None), ('closed_on__gte', models.F('opened_on')), _connector='OR'), name='structure_dates_in_order'),
-        ),
-        migrations.AddConstraint(
-            model_name='structuremember',
-            constraint=models.UniqueConstraint(fields=('cpts', 'id'), name='structure_member_cpts_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='structuremember',
-            constraint=maillage.kernel.constraints.TenantForeignKey(field='record', name='structure_member_record_same_cpts'),
-        ),
-        migrations.AddConstraint(
-            model_name='structuremember',
-            constraint=maillage.kernel.constraints.TenantForeignKey(field='seat', name='structure_member_seat_same_cpts'),
-        ),
-        migrations.AddConstraint(
-            model_name='structuremember',
-            constraint=models.CheckConstraint(condition=models.Q(('until_on', None), ('until_on__gte', models.F('from_on')), _connector='OR'), name='structure_member_dates_in_order'),
-        ),
-        migrations.AddConstraint(
-            model_name='structuremember',
-            constraint=models.UniqueConstraint(condition=models.Q(('until_on', None)), fields=('record', 'seat'), name='structure_member_once', violation_error_message='Cette personne travaille déjà pour cette structure.'),
         ),
     ]

@@ -59,6 +59,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['waits_since', 'pk'],
+                'indexes': [models.Index(fields=['cpts', 'code_key'], name='doctor_request_code'), models.Index(condition=models.Q(('state__in', ('waiting', 'proposed', 'accepted'))), fields=['cpts', 'waits_since'], name='doctor_request_open')],
+                'constraints': [models.UniqueConstraint(fields=('cpts', 'id'), name='doctor_request_cpts_id'), models.UniqueConstraint(fields=('cpts', 'number'), name='doctor_request_number'), models.UniqueConstraint(fields=('cpts', 'form_key'), name='doctor_request_form_once'), models.UniqueConstraint(condition=models.Q(('state__in', ('waiting', 'proposed', 'accepted'))), fields=('cpts', 'resident'), name='doctor_request_one_open_per_resident'), maillage.kernel.constraints.TenantForeignKey(field='received_by', name='doctor_request_received_by_same_cpts'), maillage.kernel.constraints.TenantForeignKey(field='resident', name='doctor_request_resident_same_cpts'), maillage.kernel.constraints.TenantForeignKey(field='household', name='doctor_request_household_same_cpts'), maillage.kernel.constraints.TenantForeignKey(field='owner', name='doctor_request_owner_same_cpts'), maillage.kernel.constraints.TenantForeignKey(field='agreement', name='doctor_request_agreement_same_cpts'), maillage.kernel.constraints.TenantForeignKey(field='information', name='doctor_request_information_same_cpts'), maillage.kernel.constraints.TenantForeignKey(field='merged_into', name='doctor_request_merged_same_cpts'), models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'proposed', 'accepted', 'declared', 'withdrawn', 'found_elsewhere', 'closed_after_six_months', 'merged'])), name='doctor_request_state_known'), models.CheckConstraint(condition=models.Q(('channel__in', ['resident', 'professional', 'desk', 'paper', 'phone', 'cpam_file'])), name='doctor_request_channel_known'), models.CheckConstraint(condition=models.Q(('language__in', ['', 'en', 'ar', 'es', 'it', 'pt', 'de', 'lsf'])), name='doctor_request_language_known'), models.CheckConstraint(condition=models.Q(('household_size__gte', 1)), name='doctor_request_household_of_one'), models.CheckConstraint(condition=models.Q(('household', None), models.Q(('household', models.F('id')), _negated=True), _connector='OR'), name='doctor_request_household_is_another'), models.CheckConstraint(condition=models.Q(('waits_since__lte', models.F('received_at'))), name='doctor_request_waits_since_reception'), models.CheckConstraint(condition=models.Q(models.Q(('deadline_on__isnull', False), ('owner__isnull', False), ('state__in', ('waiting', 'proposed', 'accepted'))), models.Q(('state__in', ('waiting', 'proposed', 'accepted')), _negated=True), _connector='OR'), name='doctor_request_open_has_owner_and_deadline', violation_error_message='Une demande ouverte a un responsable et une échéance.'), models.CheckConstraint(condition=models.Q(models.Q(('closed_at', None), ('state__in', ('waiting', 'proposed', 'accepted'))), models.Q(models.Q(('state__in', ('waiting', 'proposed', 'accepted')), _negated=True), ('closed_at__isnull', False)), _connector='OR'), name='doctor_request_closed_says_when'), models.CheckConstraint(condition=models.Q(models.Q(('doctor__isnull', False), ('state__in', ('proposed', 'accepted', 'declared', 'closed_after_six_months'))), models.Q(models.Q(('state__in', ('proposed', 'accepted', 'declared', 'closed_after_six_months')), _negated=True), ('doctor', None)), _connector='OR'), name='doctor_request_doctor_where_there_is_one'), models.CheckConstraint(condition=models.Q(models.Q(('merged_into__isnull', False), ('state', 'merged')), models.Q(models.Q(('state', 'merged'), _negated=True), ('merged_into', None)), _connector='OR'), name='doctor_request_merged_says_where'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'withdrawn'), ('withdrawn_why__in', ['asked', 'moved', 'unreachable', 'deceased', 'other'])), models.Q(models.Q(('state', 'withdrawn'), _negated=True), ('withdrawn_why', '')), _connector='OR'), name='doctor_request_withdrawn_says_why')],
             },
         ),
         migrations.CreateModel(
@@ -79,6 +81,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['sent_at', 'pk'],
+                'indexes': [models.Index(condition=models.Q(('state', 'sent')), fields=['cpts', 'answer_by'], name='attribution_due')],
+                'constraints': [models.UniqueConstraint(fields=('cpts', 'id'), name='attribution_cpts_id'), maillage.kernel.constraints.TenantForeignKey(field='doctor_request', name='attribution_request_same_cpts'), maillage.kernel.constraints.TenantForeignKey(field='sent_by', name='attribution_sent_by_same_cpts'), maillage.kernel.constraints.TenantForeignKey(field='answered_by', name='attribution_answered_by_same_cpts'), models.UniqueConstraint(condition=models.Q(('state__in', ('sent', 'accepted'))), fields=('doctor_request',), name='attribution_one_live_per_request'), models.CheckConstraint(condition=models.Q(('state__in', ['sent', 'accepted', 'refused', 'expired', 'withdrawn'])), name='attribution_state_known'), models.CheckConstraint(condition=models.Q(models.Q(('refusal_reason__in', ['full', 'too_far', 'no_home_visit', 'ages', 'leaving', 'other']), ('state', 'refused')), models.Q(models.Q(('state', 'refused'), _negated=True), ('refusal_reason', '')), _connector='OR'), name='attribution_refused_says_why'), models.CheckConstraint(condition=models.Q(models.Q(('answered_at', None), ('answered_via', '')), models.Q(('answered_at__gte', models.F('sent_at')), ('answered_at__isnull', False), ('answered_via__in', ['link', 'page', 'coordination'])), _connector='OR'), name='attribution_answered_all_or_nothing'), models.CheckConstraint(condition=models.Q(models.Q(('state__in', ['accepted', 'refused']), _negated=True), ('answered_at__isnull', False), _connector='OR'), name='attribution_answered_says_when')],
             },
         ),
         migrations.CreateModel(
@@ -95,6 +99,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['at', 'pk'],
+                'constraints': [models.UniqueConstraint(fields=('cpts', 'id'), name='doctor_request_event_cpts_id'), maillage.kernel.constraints.TenantForeignKey(field='doctor_request', name='doctor_request_event_same_cpts'), maillage.kernel.constraints.TenantForeignKey(field='by_seat', name='doctor_request_event_by_same_cpts'), models.CheckConstraint(condition=models.Q(('kind__in', ['recorded', 'agreement', 'changed', 'withdrawn', 'found', 'merged', 'owner', 'reminded', 'proposed', 'accepted', 'refused', 'declared', 'closed'])), name='doctor_request_event_kind_known')],
             },
         ),
         migrations.CreateModel(
@@ -122,6 +127,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-valid_from', '-pk'],
+                'constraints': [models.UniqueConstraint(fields=('cpts', 'id'), name='mt_settings_cpts_id'), maillage.kernel.constraints.TenantForeignKey(field='set_by', name='mt_settings_set_by_same_cpts'), models.CheckConstraint(condition=models.Q(('promised_days__gte', 30), ('promised_days__lte', 90)), name='mt_settings_promise_30_to_90_days', violation_error_message='La réponse se promet sous 30 à 90 jours.'), models.CheckConstraint(condition=models.Q(('answer_days__gte', 1), ('follow_up_days__gte', 1), ('offer_days_max__gte', 1), ('remind_days__gte', 1), ('travel_minutes_max__gte', 1)), name='mt_settings_durations_are_positive'), models.CheckConstraint(condition=models.Q(models.Q(('asks_ald', False), ('asks_c2s', False)), ('responsible__isnull', False), _connector='OR'), name='mt_settings_health_has_a_responsible', violation_error_message="L'ALD et la C2S ne se demandent que sous la responsabilité d'un professionnel de santé nommé."), models.CheckConstraint(condition=models.Q(('source', ''), _negated=True), name='mt_settings_say_who_decided')],
             },
         ),
         migrations.CreateModel(
@@ -138,6 +144,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-valid_from', 'rank', 'pk'],
+                'constraints': [models.UniqueConstraint(fields=('cpts', 'id'), name='priority_rule_cpts_id'), maillage.kernel.constraints.TenantForeignKey(field='set_by', name='priority_rule_set_by_same_cpts'), models.UniqueConstraint(fields=('cpts', 'valid_from', 'criterion', 'threshold'), name='priority_rule_once'), models.CheckConstraint(condition=models.Q(('criterion__in', ['ald', 'c2s', 'age_from', 'waiting_days', 'home_bound'])), name='priority_rule_criterion_known'), models.CheckConstraint(condition=models.Q(models.Q(('criterion__in', ('age_from', 'waiting_days')), ('threshold__gte', 1)), models.Q(models.Q(('criterion__in', ('age_from', 'waiting_days')), _negated=True), ('threshold', 0)), _connector='OR'), name='priority_rule_threshold_where_it_counts'), models.CheckConstraint(condition=models.Q(('rank__gte', 1), ('rank__lt', 9)), name='priority_rule_rank'), models.CheckConstraint(condition=models.Q(('source', ''), _negated=True), name='priority_rule_says_who_decided')],
             },
         ),
         migrations.CreateModel(
@@ -166,209 +173,5 @@ class Migration(migrations.Migration):
                 'ordering': ['-asked_at', '-pk'],
                 'constraints': [models.UniqueConstraint(fields=('cpts', 'id'), name='doctor_offer_cpts_id'), maillage.kernel.constraints.TenantForeignKey(field='answered_by', name='doctor_offer_answered_by_same_cpts'), models.UniqueConstraint(condition=models.Q(('answered_at', None), ('ended_at', None)), fields=('cpts', 'professional'), name='doctor_offer_asked_once'), models.UniqueConstraint(condition=models.Q(('answered_at__isnull', False), ('ended_at', None)), fields=('cpts', 'professional'), name='doctor_offer_one_standing'), models.CheckConstraint(condition=models.Q(models.Q(('answered_at', None), ('answered_via', ''), ('from_on', None), ('per_month', 0), ('until_on', None)), models.Q(('answered_at__isnull', False), ('answered_via__in', ['link', 'page', 'coordination']), ('from_on__isnull', False), ('until_on__isnull', False)), _connector='OR'), name='doctor_offer_answered_all_or_nothing'), models.CheckConstraint(condition=models.Q(('asked_at__isnull', False), ('answered_at__isnull', False), _connector='OR'), name='doctor_offer_asked_or_answered'), models.CheckConstraint(condition=models.Q(('until_on', None), ('until_on__gte', models.F('from_on')), _connector='OR'), name='doctor_offer_ends_after_it_starts', violation_error_message='La date de fin précède la date de début.'), models.CheckConstraint(condition=models.Q(('age_to__gte', models.F('age_from'))), name='doctor_offer_ages_in_order'), models.CheckConstraint(condition=models.Q(('travel_minutes', None), ('travel_minutes__gte', 1), _connector='OR'), name='doctor_offer_travel_is_positive'), models.CheckConstraint(condition=models.Q(models.Q(('reminded_at', None), ('reminders', 0)), models.Q(('reminded_at__isnull', False), ('reminders__gte', 1)), _connector='OR'), name='doctor_offer_reminded_says_when')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='doctorrequest',
-            index=models.Index(fields=['cpts', 'code_key'], name='doctor_request_code'),
-        ),
-        migrations.AddIndex(
-            model_name='doctorrequest',
-            index=models.Index(condition=models.Q(('state__in', ('waiting', 'proposed', 'accepted'))), fields=['cpts', 'waits_since'], name='doctor_request_open'),
-        ),
-        migrations.AddConstraint(
-            model_name='doctorrequest',
-            constraint=models.UniqueConstraint(fields=('cpts', 'id'), name='doctor_request_cpts_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='doctorrequest',
-            constraint=models.UniqueConstraint(fields=('cpts', 'number'), name='doctor_request_number'),
-        ),
-        migrations.AddConstraint(
-            model_name='doctorrequest',
-            constraint=models.UniqueConstraint(fields=('cpts', 'form_key'), name='doctor_request_form_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='doctorrequest',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ('waiting', 'proposed', 'accepted'))), fields=('cpts', 'resident'), name='doctor_request_one_open_per_resident'),
-        ),
-        migrations.AddConstraint(
-            model_name='doctorrequest',
-            constraint=maillage.kernel.constraints.TenantForeignKey(field='received_by', name='doctor_request_received_by_same_cpts'),
-        ),
-        migrations.AddConstraint(
-            model_name='doctorrequest',
-            constraint=maillage.kernel.constraints.TenantForeignKey(field='resident', name='doctor_request_resident_same_cpts'),
-        ),
-        migrations.AddConstraint(
-            model_name='doctorrequest',
-            constraint=maillage.kernel.constraints.TenantForeignKey(field='household', name='doctor_request_household_same_cpts'),
-        ),
-        migrations.AddConstraint(
-            model_name='doctorrequest',
-            constraint=maillage.kernel.constraints.TenantForeignKey(field='owner', name='doctor_request_owner_same_cpts'),
-        ),
-        migrations.AddConstraint(
-            model_name='doctorrequest',
-            constraint=maillage.kernel.constraints.TenantForeignKey(field='agreement', name='doctor_request_agreement_same_cpts'),
-        ),
-        migrations.AddConstraint(
-            model_name='doctorrequest',
-            constraint=maillage.kernel.constraints.TenantForeignKey(field='information', name='doctor_request_information_same_cpts'),
-        ),
-        migrations.AddConstraint(
-            model_name='doctorrequest',
-            constraint=maillage.kernel.constraints.TenantForeignKey(field='merged_into', name='doctor_request_merged_same_cpts'),
-        ),
-        migrations.AddConstraint(
-            model_name='doctorrequest',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'proposed', 'accepted', 'declared', 'withdrawn', 'found_elsewhere', 'closed_after_six_months', 'merged'])), name='doctor_request_state_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='doctorrequest',
-            constraint=models.CheckConstraint(condition=models.Q(('channel__in', ['resident', 'professional', 'desk', 'paper', 'phone', 'cpam_file'])), name='doctor_request_channel_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='doctorrequest',
-            constraint=models.CheckConstraint(condition=models.Q(('language__in', ['', 'en', 'ar', 'es', 'it', 'pt', 'de', 'lsf'])), name='doctor_request_language_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='doctorrequest',
-            constraint=models.CheckConstraint(condition=models.Q(('household_size__gte', 1)), name='doctor_request_household_of_one'),
-        ),
-        migrations.AddConstraint(
-            model_name='doctorrequest',
-            constraint=models.CheckConstraint(condition=models.Q(('household', None), models.Q(('household', models.F('id')), _negated=True), _connector='OR'), name='doctor_request_household_is_another'),
-        ),
-        migrations.AddConstraint(
-            model_name='doctorrequest',
-            constraint=models.CheckConstraint(condition=models.Q(('waits_since__lte', models.F('received_at'))), name='doctor_request_waits_since_reception'),
-        ),
-        migrations.AddConstraint(
-            model_name='doctorrequest',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('deadline_on__isnull', False), ('owner__isnull', False), ('state__in', ('waiting', 'proposed', 'accepted'))), models.Q(('state__in', ('waiting', 'proposed', 'accepted')), _negated=True), _connector='OR'), name='doctor_request_open_has_owner_and_deadline', violation_error_message='Une demande ouverte a un responsable et une échéance.'),
-        ),
-        migrations.AddConstraint(
-            model_name='doctorrequest',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('closed_at', None), ('state__in', ('waiting', 'proposed', 'accepted'))), models.Q(models.Q(('state__in', ('waiting', 'proposed', 'accepted')), _negated=True), ('closed_at__isnull', False)), _connector='OR'), name='doctor_request_closed_says_when'),
-        ),
-        migrations.AddConstraint(
-            model_name='doctorrequest',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('doctor__isnull', False), ('state__in', ('proposed', 'accepted', 'declared', 'closed_after_six_months'))), models.Q(models.Q(('state__in', ('proposed', 'accepted', 'declared', 'closed_after_six_months')), _negated=True), ('doctor', None)), _connector='OR'), name='doctor_request_doctor_where_there_is_one'),
-        ),
-        migrations.AddConstraint(
-            model_name='doctorrequest',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('merged_into__isnull', False), ('state', 'merged')), models.Q(models.Q(('state', 'merged'), _negated=True), ('merged_into', None)), _connector='OR'), name='doctor_request_merged_says_where'),
-        ),
-        migrations.AddConstraint(
-            model_name='doctorrequest',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'withdrawn'), ('withdrawn_why__in', ['asked', 'moved', 'unreachable', 'deceased', 'other'])), models.Q(models.Q(('state', 'withdrawn'), _negated=True), ('withdrawn_why', '')), _connector='OR'), name='doctor_request_withdrawn_says_why'),
-        ),
-        migrations.AddIndex(
-            model_name='attribution',
-            index=models.Index(condition=models.Q(('state', 'sent')), fields=['cpts', 'answer_by'], name='attribution_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='attribution',
-            constraint=models.UniqueConstraint(fields=('cpts', 'id'), name='attribution_cpts_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='attribution',
-            constraint=maillage.kernel.constraints.TenantForeignKey(field='doctor_request', name='attribution_request_same_cpts'),
-        ),
-        migrations.AddConstraint(
-            model_name='attribution',
-            constraint=maillage.kernel.constraints.TenantForeignKey(field='sent_by', name='attribution_sent_by_same_cpts'),
-        ),
-        migrations.AddConstraint(
-            model_name='attribution',
-            constraint=maillage.kernel.constraints.TenantForeignKey(field='answered_by', name='attribution_answered_by_same_cpts'),
-        ),
-        migrations.AddConstraint(
-            model_name='attribution',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ('sent', 'accepted'))), fields=('doctor_request',), name='attribution_one_live_per_request'),
-        ),
-        migrations.AddConstraint(
-            model_name='attribution',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['sent', 'accepted', 'refused', 'expired', 'withdrawn'])), name='attribution_state_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='attribution',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('refusal_reason__in', ['full', 'too_far', 'no_home_visit', 'ages', 'leaving', 'other']), ('state', 'refused')), models.Q(models.Q(('state', 'refused'), _negated=True), ('refusal_reason', '')), _connector='OR'), name='attribution_refused_says_why'),
-        ),
-        migrations.AddConstraint(
-            model_name='attribution',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('answered_at', None), ('answered_via', '')), models.Q(('answered_at__gte', models.F('sent_at')), ('answered_at__isnull', False), ('answered_via__in', ['link', 'page', 'coordination'])), _connector='OR'), name='attribution_answered_all_or_nothing'),
-        ),
-        migrations.AddConstraint(
-            model_name='attribution',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state__in', ['accepted', 'refused']), _negated=True), ('answered_at__isnull', False), _connector='OR'), name='attribution_answered_says_when'),
-        ),
-        migrations.AddConstraint(
-            model_name='doctorrequestevent',
-            constraint=models.UniqueConstraint(fields=('cpts', 'id'), name='doctor_request_event_cpts_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='doctorrequestevent',
-            constraint=maillage.kernel.constraints.TenantForeignKey(field='doctor_request', name='doctor_request_event_same_cpts'),
-        ),
-        migrations.AddConstraint(
-            model_name='doctorrequestevent',
-            constraint=maillage.kernel.constraints.TenantForeignKey(field='by_seat', name='doctor_request_event_by_same_cpts'),
-        ),
-        migrations.AddConstraint(
-            model_name='doctorrequestevent',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['recorded', 'agreement', 'changed', 'withdrawn', 'found', 'merged', 'owner', 'reminded', 'proposed', 'accepted', 'refused', 'declared', 'closed'])), name='doctor_request_event_kind_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='mtsettings',
-            constraint=models.UniqueConstraint(fields=('cpts', 'id'), name='mt_settings_cpts_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='mtsettings',
-            constraint=maillage.kernel.constraints.TenantForeignKey(field='set_by', name='mt_settings_set_by_same_cpts'),
-        ),
-        migrations.AddConstraint(
-            model_name='mtsettings',
-            constraint=models.CheckConstraint(condition=models.Q(('promised_days__gte', 30), ('promised_days__lte', 90)), name='mt_settings_promise_30_to_90_days', violation_error_message='La réponse se promet sous 30 à 90 jours.'),
-        ),
-        migrations.AddConstraint(
-            model_name='mtsettings',
-            constraint=models.CheckConstraint(condition=models.Q(('answer_days__gte', 1), ('follow_up_days__gte', 1), ('offer_days_max__gte', 1), ('remind_days__gte', 1), ('travel_minutes_max__gte', 1)), name='mt_settings_durations_are_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='mtsettings',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('asks_ald', False), ('asks_c2s', False)), ('responsible__isnull', False), _connector='OR'), name='mt_settings_health_has_a_responsible', violation_error_message="L'ALD et la C2S ne se demandent que sous la responsabilité d'un professionnel de santé nommé."),
-        ),
-        migrations.AddConstraint(
-            model_name='mtsettings',
-            constraint=models.CheckConstraint(condition=models.Q(('source', ''), _negated=True), name='mt_settings_say_who_decided'),
-        ),
-        migrations.AddConstraint(
-            model_name='priorityrule',
-            constraint=models.UniqueConstraint(fields=('cpts', 'id'), name='priority_rule_cpts_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='priorityrule',
-            constraint=maillage.kernel.constraints.TenantForeignKey(field='set_by', name='priority_rule_set_by_same_cpts'),
-        ),
-        migrations.AddConstraint(
-            model_name='priorityrule',
-            constraint=models.UniqueConstraint(fields=('cpts', 'valid_from', 'criterion', 'threshold'), name='priority_rule_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='priorityrule',
-            constraint=models.CheckConstraint(condition=models.Q(('criterion__in', ['ald', 'c2s', 'age_from', 'waiting_days', 'home_bound'])), name='priority_rule_criterion_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='priorityrule',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('criterion__in', ('age_from', 'waiting_days')), ('threshold__gte', 1)), models.Q(models.Q(('criterion__in', ('age_from', 'waiting_days')), _negated=True), ('threshold', 0)), _connector='OR'), name='priority_rule_threshold_where_it_counts'),
-        ),
-        migrations.AddConstraint(
-            model_name='priorityrule',
-            constraint=models.CheckConstraint(condition=models.Q(('rank__gte', 1), ('rank__lt', 9)), name='priority_rule_rank'),
-        ),
-        migrations.AddConstraint(
-            model_name='priorityrule',
-            constraint=models.CheckConstraint(condition=models.Q(('source', ''), _negated=True), name='priority_rule_says_who_decided'),
         ),
     ]

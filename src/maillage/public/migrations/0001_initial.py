@@ -27,6 +27,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['kind', 'slug'],
+                'constraints': [models.UniqueConstraint(fields=('cpts', 'id'), name='public_page_cpts_id'), models.UniqueConstraint(fields=('cpts', 'slug'), name='public_page_slug_once', violation_error_message='Une autre page du site a déjà cette adresse.'), models.UniqueConstraint(condition=models.Q(('kind__in', ('urgent', 'who', 'find', 'join', 'rights'))), fields=('cpts', 'kind'), name='public_page_kind_once', violation_error_message='Le site a déjà une page de cette sorte.'), models.CheckConstraint(condition=models.Q(('kind__in', ['urgent', 'who', 'find', 'join', 'rights', 'legal', 'free'])), name='public_page_kind_is_known'), models.CheckConstraint(condition=models.Q(('slug', ''), _negated=True), name='public_page_has_an_address')],
             },
         ),
         migrations.CreateModel(
@@ -44,6 +45,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-number'],
+                'constraints': [models.UniqueConstraint(fields=('cpts', 'id'), name='public_page_version_cpts_id'), maillage.kernel.constraints.TenantForeignKey(field='page', name='public_page_version_page_same_cpts'), maillage.kernel.constraints.TenantForeignKey(field='written_by', name='public_page_version_by_same_cpts'), models.UniqueConstraint(fields=('page', 'number'), name='public_page_version_once'), models.CheckConstraint(condition=models.Q(('title', ''), _negated=True), name='public_page_version_has_a_title')],
             },
         ),
         migrations.AddField(
@@ -64,6 +66,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-refused_at', '-pk'],
+                'constraints': [models.UniqueConstraint(fields=('cpts', 'id'), name='public_refusal_cpts_id'), maillage.kernel.constraints.TenantForeignKey(field='refused_by', name='public_refusal_by_same_cpts'), models.UniqueConstraint(condition=models.Q(('withdrawn_at', None)), fields=('cpts', 'professional'), name='public_refusal_once', violation_error_message='Ce refus est déjà noté.'), models.CheckConstraint(condition=models.Q(('withdrawn_at', None), ('withdrawn_at__gte', models.F('refused_at')), _connector='OR'), name='public_refusal_dates_in_order')],
             },
         ),
         migrations.CreateModel(
@@ -82,6 +85,9 @@ class Migration(migrations.Migration):
                 ('moved', models.PositiveBigIntegerField(default=maillage.kernel.fields.opaque_id)),
                 ('cpts', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='territory.cpts')),
             ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('cpts', 'id'), name='public_site_cpts_id'), models.CheckConstraint(condition=models.Q(('is_open', False), models.Q(('rights_email', ''), _negated=True), models.Q(('address', ''), _negated=True), _connector='OR'), name='public_site_open_says_where_to_write', violation_error_message='Un site ouvert dit où écrire pour exercer ses droits.')],
+            },
         ),
         migrations.CreateModel(
             name='PublicImage',
@@ -103,71 +109,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.AddConstraint(
-            model_name='publicpageversion',
-            constraint=models.UniqueConstraint(fields=('cpts', 'id'), name='public_page_version_cpts_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='publicpageversion',
-            constraint=maillage.kernel.constraints.TenantForeignKey(field='page', name='public_page_version_page_same_cpts'),
-        ),
-        migrations.AddConstraint(
-            model_name='publicpageversion',
-            constraint=maillage.kernel.constraints.TenantForeignKey(field='written_by', name='public_page_version_by_same_cpts'),
-        ),
-        migrations.AddConstraint(
-            model_name='publicpageversion',
-            constraint=models.UniqueConstraint(fields=('page', 'number'), name='public_page_version_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='publicpageversion',
-            constraint=models.CheckConstraint(condition=models.Q(('title', ''), _negated=True), name='public_page_version_has_a_title'),
-        ),
-        migrations.AddConstraint(
-            model_name='publicpage',
-            constraint=models.UniqueConstraint(fields=('cpts', 'id'), name='public_page_cpts_id'),
-        ),
-        migrations.AddConstraint(
             model_name='publicpage',
             constraint=maillage.kernel.constraints.TenantForeignKey(field='published', name='public_page_published_same_cpts'),
-        ),
-        migrations.AddConstraint(
-            model_name='publicpage',
-            constraint=models.UniqueConstraint(fields=('cpts', 'slug'), name='public_page_slug_once', violation_error_message='Une autre page du site a déjà cette adresse.'),
-        ),
-        migrations.AddConstraint(
-            model_name='publicpage',
-            constraint=models.UniqueConstraint(condition=models.Q(('kind__in', ('urgent', 'who', 'find', 'join', 'rights'))), fields=('cpts', 'kind'), name='public_page_kind_once', violation_error_message='Le site a déjà une page de cette sorte.'),
-        ),
-        migrations.AddConstraint(
-            model_name='publicpage',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['urgent', 'who', 'find', 'join', 'rights', 'legal', 'free'])), name='public_page_kind_is_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='publicpage',
-            constraint=models.CheckConstraint(condition=models.Q(('slug', ''), _negated=True), name='public_page_has_an_address'),
-        ),
-        migrations.AddConstraint(
-            model_name='publicrefusal',
-            constraint=models.UniqueConstraint(fields=('cpts', 'id'), name='public_refusal_cpts_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='publicrefusal',
-            constraint=maillage.kernel.constraints.TenantForeignKey(field='refused_by', name='public_refusal_by_same_cpts'),
-        ),
-        migrations.AddConstraint(
-            model_name='publicrefusal',
-            constraint=models.UniqueConstraint(condition=models.Q(('withdrawn_at', None)), fields=('cpts', 'professional'), name='public_refusal_once', violation_error_message='Ce refus est déjà noté.'),
-        ),
-        migrations.AddConstraint(
-            model_name='publicrefusal',
-            constraint=models.CheckConstraint(condition=models.Q(('withdrawn_at', None), ('withdrawn_at__gte', models.F('refused_at')), _connector='OR'), name='public_refusal_dates_in_order'),
-        ),
-        migrations.AddConstraint(
-            model_name='publicsite',
-            constraint=models.UniqueConstraint(fields=('cpts', 'id'), name='public_site_cpts_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='publicsite',
-            constraint=models.CheckConstraint(condition=models.Q(('is_open', False), models.Q(('rights_email', ''), _negated=True), models.Q(('address', ''), _negated=True), _connector='OR'), name='public_site_open_says_where_to_write', violation_error_message='Un site ouvert dit où écrire pour exercer ses droits.'),
         ),
     ]

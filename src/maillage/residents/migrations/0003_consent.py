@@ -26,6 +26,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-version'],
+                'constraints': [models.UniqueConstraint(fields=('cpts', 'id'), name='information_notice_cpts_id'), maillage.kernel.constraints.TenantForeignKey(field='set_by', name='information_notice_set_by_same_cpts'), models.UniqueConstraint(fields=('cpts', 'version'), name='information_notice_version_once', violation_error_message='Cette version du texte existe déjà.'), models.CheckConstraint(condition=models.Q(('text', ''), _negated=True), name='information_notice_says_something')],
             },
         ),
         migrations.CreateModel(
@@ -41,6 +42,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-given_at', '-pk'],
+                'constraints': [models.UniqueConstraint(fields=('cpts', 'id'), name='information_given_cpts_id'), maillage.kernel.constraints.TenantForeignKey(field='resident', name='information_given_resident_same_cpts'), maillage.kernel.constraints.TenantForeignKey(field='notice', name='information_given_notice_same_cpts'), maillage.kernel.constraints.TenantForeignKey(field='given_by', name='information_given_by_same_cpts'), models.CheckConstraint(condition=models.Q(('means__in', ['spoken', 'sent', 'paper'])), name='information_given_means_known')],
             },
         ),
         migrations.CreateModel(
@@ -59,74 +61,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-given_at', '-pk'],
+                'constraints': [models.UniqueConstraint(fields=('cpts', 'id'), name='sharing_agreement_cpts_id'), maillage.kernel.constraints.TenantForeignKey(field='resident', name='sharing_agreement_resident_same_cpts'), maillage.kernel.constraints.TenantForeignKey(field='collected_by', name='sharing_agreement_collected_same_cpts'), maillage.kernel.constraints.TenantForeignKey(field='withdrawn_by', name='sharing_agreement_withdrawn_same_cpts'), models.CheckConstraint(condition=models.Q(('giver__in', ['patient', 'caller', 'parent', 'representative'])), name='sharing_agreement_giver_known'), models.CheckConstraint(condition=models.Q(('scope__in', ['cpts', 'neighbours'])), name='sharing_agreement_scope_known'), models.CheckConstraint(condition=models.Q(('means__in', ['spoken', 'written'])), name='sharing_agreement_means_known'), models.CheckConstraint(condition=models.Q(models.Q(('withdrawn_at', None), ('withdrawn_by', None)), models.Q(('withdrawn_at__gte', models.F('given_at')), ('withdrawn_by__isnull', False)), _connector='OR'), name='sharing_agreement_withdrawn_says_by_whom')],
             },
-        ),
-        migrations.AddConstraint(
-            model_name='informationnotice',
-            constraint=models.UniqueConstraint(fields=('cpts', 'id'), name='information_notice_cpts_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='informationnotice',
-            constraint=maillage.kernel.constraints.TenantForeignKey(field='set_by', name='information_notice_set_by_same_cpts'),
-        ),
-        migrations.AddConstraint(
-            model_name='informationnotice',
-            constraint=models.UniqueConstraint(fields=('cpts', 'version'), name='information_notice_version_once', violation_error_message='Cette version du texte existe déjà.'),
-        ),
-        migrations.AddConstraint(
-            model_name='informationnotice',
-            constraint=models.CheckConstraint(condition=models.Q(('text', ''), _negated=True), name='information_notice_says_something'),
-        ),
-        migrations.AddConstraint(
-            model_name='informationgiven',
-            constraint=models.UniqueConstraint(fields=('cpts', 'id'), name='information_given_cpts_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='informationgiven',
-            constraint=maillage.kernel.constraints.TenantForeignKey(field='resident', name='information_given_resident_same_cpts'),
-        ),
-        migrations.AddConstraint(
-            model_name='informationgiven',
-            constraint=maillage.kernel.constraints.TenantForeignKey(field='notice', name='information_given_notice_same_cpts'),
-        ),
-        migrations.AddConstraint(
-            model_name='informationgiven',
-            constraint=maillage.kernel.constraints.TenantForeignKey(field='given_by', name='information_given_by_same_cpts'),
-        ),
-        migrations.AddConstraint(
-            model_name='informationgiven',
-            constraint=models.CheckConstraint(condition=models.Q(('means__in', ['spoken', 'sent', 'paper'])), name='information_given_means_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='sharingagreement',
-            constraint=models.UniqueConstraint(fields=('cpts', 'id'), name='sharing_agreement_cpts_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='sharingagreement',
-            constraint=maillage.kernel.constraints.TenantForeignKey(field='resident', name='sharing_agreement_resident_same_cpts'),
-        ),
-        migrations.AddConstraint(
-            model_name='sharingagreement',
-            constraint=maillage.kernel.constraints.TenantForeignKey(field='collected_by', name='sharing_agreement_collected_same_cpts'),
-        ),
-        migrations.AddConstraint(
-            model_name='sharingagreement',
-            constraint=maillage.kernel.constraints.TenantForeignKey(field='withdrawn_by', name='sharing_agreement_withdrawn_same_cpts'),
-        ),
-        migrations.AddConstraint(
-            model_name='sharingagreement',
-            constraint=models.CheckConstraint(condition=models.Q(('giver__in', ['patient', 'caller', 'parent', 'representative'])), name='sharing_agreement_giver_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='sharingagreement',
-            constraint=models.CheckConstraint(condition=models.Q(('scope__in', ['cpts', 'neighbours'])), name='sharing_agreement_scope_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='sharingagreement',
-            constraint=models.CheckConstraint(condition=models.Q(('means__in', ['spoken', 'written'])), name='sharing_agreement_means_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='sharingagreement',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('withdrawn_at', None), ('withdrawn_by', None)), models.Q(('withdrawn_at__gte', models.F('given_at')), ('withdrawn_by__isnull', False)), _connector='OR'), name='sharing_agreement_withdrawn_says_by_whom'),
         ),
     ]
