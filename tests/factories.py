@@ -29,7 +29,7 @@ from maillage.snp.models import (
 from maillage.snp.queries.desk import forget_settings
 from maillage.snp.queries.shelf import forget_shelves
 from maillage.territory.models import Commune, CommunePopulation, Cpts
-from people import actor_as, link, make_commune, make_cpts, make_professional, make_seat
+from people import about_commune, actor_as, link, make_cpts, make_professional, make_seat
 
 PARIS = ZoneInfo("Europe/Paris")
 MONDAY = dt.datetime(2026, 11, 23, 9, tzinfo=PARIS)  # the desk is open
@@ -93,12 +93,23 @@ _forms = itertools.count(1)
 
 
 def make_communes() -> None:
-    for insee, name, longitude, latitude, population in COMMUNES:
-        commune = make_commune(insee, name)
-        Commune.objects.filter(pk=insee).update(longitude=longitude, latitude=latitude)
-        CommunePopulation.objects.get_or_create(
-            commune=commune, year=2023, defaults={"population": population, "source": "essai"}
-        )
+    """In two writes: most tests begin here."""
+    Commune.objects.bulk_create(
+        [
+            Commune(insee=insee, longitude=longitude, latitude=latitude, **about_commune(name))
+            for insee, name, longitude, latitude, _ in COMMUNES
+        ],
+        update_conflicts=True,
+        unique_fields=["insee"],
+        update_fields=["longitude", "latitude"],
+    )
+    CommunePopulation.objects.bulk_create(
+        [
+            CommunePopulation(commune_id=row[0], year=2023, population=row[4], source="essai")
+            for row in COMMUNES
+        ],
+        ignore_conflicts=True,
+    )
 
 
 def set_desk(cpts: Cpts, *, valid_from=LONG_BEFORE, **values) -> DeskSettings:

@@ -18,24 +18,27 @@ LONG_AGO = dt.date(2020, 1, 1)
 _numbers = itertools.count(1)
 
 
+def about_commune(name, departement="71") -> dict[str, str]:
+    return {
+        "name": name,
+        "name_key": fold(name),
+        "departement": departement,
+        "departement_name": "Saône-et-Loire",
+        "region": "27",
+        "region_name": "Bourgogne-Franche-Comté",
+    }
+
+
 def make_commune(insee="71137", name="Cluny", departement="71") -> Commune:
-    return Commune.objects.get_or_create(
-        insee=insee,
-        defaults={
-            "name": name,
-            "name_key": fold(name),
-            "departement": departement,
-            "departement_name": "Saône-et-Loire",
-            "region": "27",
-            "region_name": "Bourgogne-Franche-Comté",
-        },
-    )[0]
+    about = about_commune(name, departement)
+    return Commune.objects.get_or_create(insee=insee, defaults=about)[0]
 
 
 def make_cpts(slug="vallee", communes=()) -> Cpts:
     cpts = Cpts.objects.create(slug=slug, name=f"CPTS {slug.title()}")
-    for commune in communes:
-        CptsCommune.objects.create(cpts=cpts, commune=commune, from_on=LONG_AGO)
+    CptsCommune.objects.bulk_create(
+        CptsCommune(cpts=cpts, commune=commune, from_on=LONG_AGO) for commune in communes
+    )
     return cpts
 
 
