@@ -21,6 +21,7 @@ from maillage.territory.queries import forget_centres, forget_names, forget_reac
 
 ROOT = Path(__file__).parents[1]
 VENDOR = Path(__file__).parent / "browser/vendor"
+LONG = {"trust", "tooling"}  # folders of few tests and many minutes
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 # Files that are not in the repository (open data, designs); tests that compare with them may skip.
 SHARED = Path(os.environ.get("MAILLAGE_SHARED") or ROOT.parent / "shared")
@@ -50,7 +51,9 @@ def django_db_setup(django_db_modify_db_settings, django_db_setup, django_db_blo
 
 
 def pytest_collection_modifyitems(items):
-    """A race needs the row locks of PostgreSQL."""
+    """What takes long begins, whatever the number of workers. A race needs the row locks of
+    PostgreSQL."""
+    items.sort(key=lambda item: LONG.isdisjoint(item.path.parts))
     if connection.vendor == "postgresql":
         return
     skip = pytest.mark.skip(reason="needs the row locks of PostgreSQL")
@@ -171,8 +174,10 @@ def axe():
     """Violations of a page, in French, one line each."""
     french = (VENDOR / "axe-fr.json").read_text()
     source = f"{(VENDOR / 'axe.min.js').read_text()};axe.configure({{locale: {french}}});0"
-    # What is right is most of what it finds, and takes longer to bring here than to find.
-    judge = "async rules => (await axe.run(document, {runOnly: rules})).violations"
+    # What is right is most of what it finds, and takes longer to tell than to find.
+    judge = """async rules => (
+        await axe.run(document, {runOnly: rules, resultTypes: ['violations']})
+    ).violations"""
 
     def run(page):
         if page.evaluate("typeof axe === 'undefined'"):
