@@ -79,6 +79,7 @@ MT_VALUES = {
     "promised_days": 60,
     "answer_days": 7,
     "follow_up_days": 183,
+    "confirm_days": 30,
     "remind_days": 7,
     "reminders_max": 2,
     "offer_days_max": 183,

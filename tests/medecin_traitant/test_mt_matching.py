@@ -106,7 +106,7 @@ def test_a_doctor_who_did_not_answer_is_not_thought_of_again(
     clock.move(days=settings_mt.answer_days + 1)
     actions.expire_attribution(by=SYSTEM, attribution=sent)
     _, left = queries.explained(run())
-    assert "1 ayant refusé ou sans réponse" in left[0].why
+    assert "1 sans suite à une proposition" in left[0].why
 
 
 def test_what_was_sent_holds_its_place(take, doctor, offers, run, coordinator):

@@ -133,6 +133,7 @@ class EventKind(models.TextChoices):
     MERGED = "merged", "fusion"
     OWNER = "owner", "responsable"
     REMINDED = "reminded", "relance"
+    CALLED = "called", "appel"
     PROPOSED = "proposed", "proposée"
     ACCEPTED = "accepted", "acceptée"
     REFUSED = "refused", "refusée"

@@ -131,6 +131,33 @@ class WithdrawForm(forms.Form):
     reason = forms.ChoiceField(label="Raison", choices=WithdrawalReason.choices)
 
 
+class CallForm(forms.Form):
+    """The desk called: whether somebody answered, what they agreed to."""
+
+    result = forms.ChoiceField(
+        label="Appel",
+        choices=[("reached", "joint, prévenu d'où en est la demande"), ("silent", "pas de réponse")],
+        widget=forms.RadioSelect,
+        error_messages={"required": "Dites si la personne a répondu."},
+    )
+    agreement_from = forms.ChoiceField(
+        label="Accord de partage avec un médecin, donné par",
+        choices=[("", "pas demandé"), *AgreementGiver.choices],
+        required=False,
+    )
+    agreement_means = UsualChoiceField(label="Accord recueilli", choices=AgreementMeans.choices)
+    information = forms.ChoiceField(
+        label="Information sur les données",
+        choices=[("", "pas donnée à cet appel"), *InformationMeans.choices],
+        required=False,
+    )
+
+    def __init__(self, data=None, *, notice=None):
+        super().__init__(data)
+        if notice is None:
+            del self.fields["information"]
+
+
 class SureForm(forms.Form):
     """One act, confirmed."""
 
@@ -241,6 +268,7 @@ class SettingsForm(forms.ModelForm):
             "promised_days",
             "answer_days",
             "follow_up_days",
+            "confirm_days",
             "remind_days",
             "reminders_max",
             "offer_days_max",

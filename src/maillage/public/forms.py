@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from django import forms
 
+from maillage.directory.enums import Language
 from maillage.kernel.errors import LostUpdate
 from maillage.kernel.fields import DateField, PhoneField, VersionedForm
 from maillage.kernel.identifiers import phone_digits
@@ -120,6 +121,11 @@ class AskForm(forms.Form):
         required=False,
         choices=[("", "je préfère ne pas répondre"), *Answer.choices],
     )
+    language = forms.ChoiceField(
+        label="Langue souhaitée", required=False, choices=[("", "français"), *Language.choices]
+    )
+    last_doctor = forms.CharField(label="Dernier médecin", required=False, max_length=120)
+    email = forms.EmailField(label="Adresse électronique", required=False, max_length=254)
     sms_allowed = forms.BooleanField(
         label="J'accepte un SMS avec le lien de suivi", required=False, initial=True
     )
@@ -127,7 +133,7 @@ class AskForm(forms.Form):
     def __init__(self, data=None, *, communes, settings):
         super().__init__(data)
         self.fields["commune"].choices = [("", "Choisir…"), *communes]
-        for name in ("ald", "c2s"):
+        for name in ("ald", "c2s", "language", "last_doctor"):
             if not getattr(settings, f"asks_{name}"):
                 del self.fields[name]
 

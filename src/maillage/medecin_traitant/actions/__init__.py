@@ -11,7 +11,9 @@ from maillage.medecin_traitant.actions.attributions import (
     refuse_attribution,
     take_back_attribution,
 )
+from maillage.medecin_traitant.actions.contact import record_call
 from maillage.medecin_traitant.actions.cpam import CpamReport, NoBasis, load_cpam_list
+from maillage.medecin_traitant.actions.households import join_household
 from maillage.medecin_traitant.actions.intake import (
     AlreadyWaiting,
     FormUsed,
@@ -83,8 +85,10 @@ __all__ = [
     "expire_offer",
     "found_elsewhere",
     "heal_owner",
+    "join_household",
     "load_cpam_list",
     "merge",
+    "record_call",
     "record_offer",
     "record_request",
     "remind",

@@ -29,6 +29,7 @@ from maillage.medecin_traitant.queries import settings_of
 from maillage.medecin_traitant.queries.attributions import left_this_month, why_not
 from maillage.medecin_traitant.rules import can_answer, can_propose, follows
 from maillage.residents import actions as residents
+from maillage.residents.rules import covers
 from maillage.territory.models import Cpts
 
 
@@ -144,6 +145,9 @@ def accept_attribution(*, by: Actor, attribution: Attribution) -> Attribution:
     days = settings_of(doctor_request.cpts).follow_up_days
     doctor_request.deadline_on = timezone.localdate() + dt.timedelta(days=days)
     doctor_request.reminded_at = None
+    doctor_request.alert = "Un médecin accepte : appelez l'habitant, dites-lui lequel"
+    agreed = covers(doctor_request.agreement)
+    doctor_request.alert += "." if agreed else " et demandez-lui son accord de partage."
     save(doctor_request)
     text = f"Acceptée par {attribution.professional} : à déclarer au premier rendez-vous."
     tell(doctor_request, EventKind.ACCEPTED, text, by=by)

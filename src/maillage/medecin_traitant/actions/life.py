@@ -30,6 +30,8 @@ from maillage.territory.models import Commune
 NOBODY = (
     "Personne ne peut répondre de cette demande : un administrateur doit nommer un coordinateur."
 )
+LATE = "Échéance passée : proposez un médecin, ou rappelez l'habitant."
+NOT_CONFIRMED = "Déclaration pas encore confirmée : demandez à l'habitant si le rendez-vous a eu lieu."
 
 
 class Incomplete(DomainError):
@@ -263,7 +265,7 @@ def merge(*, by: Actor, doctor_request: DoctorRequest, into: DoctorRequest) -> D
         raise NotAllowed("Seul le guichet fusionne deux demandes.")
     if into.pk == doctor_request.pk or into.cpts_id != doctor_request.cpts_id:
         raise Incomplete("Choisissez une autre demande de la CPTS.")
-    doctor_request, into = _lock_pair(doctor_request, into)
+    doctor_request, into = lock_pair(doctor_request, into)
     if doctor_request.merged_into_id == into.pk:
         return doctor_request
     if into.state not in OPEN:
@@ -282,7 +284,7 @@ def merge(*, by: Actor, doctor_request: DoctorRequest, into: DoctorRequest) -> D
     return doctor_request
 
 
-def _lock_pair(one: DoctorRequest, other: DoctorRequest) -> tuple[DoctorRequest, DoctorRequest]:
+def lock_pair(one: DoctorRequest, other: DoctorRequest) -> tuple[DoctorRequest, DoctorRequest]:
     """Always in the same order: two acts that share them never cross."""
     first, second = (lock(each) for each in sorted((one, other), key=lambda each: each.pk))
     return (first, second) if first.pk == one.pk else (second, first)
@@ -298,7 +300,7 @@ def unmerge(*, by: Actor, doctor_request: DoctorRequest) -> DoctorRequest:
         raise NotAllowed("Seul le guichet sépare deux demandes.")
     if doctor_request.merged_into is None:
         raise TooLate("Cette demande n'est pas fusionnée.")
-    doctor_request, into = _lock_pair(doctor_request, doctor_request.merged_into)
+    doctor_request, into = lock_pair(doctor_request, doctor_request.merged_into)
     if doctor_request.state != DoctorRequestState.MERGED:
         raise TooLate("Cette demande n'est plus fusionnée.")
     theirs = DoctorRequest.objects.filter(resident=doctor_request.resident_id).open()
@@ -346,7 +348,8 @@ def heal_owner(*, by: Actor, doctor_request: DoctorRequest) -> DoctorRequest:
 
 @transaction.atomic
 def remind(*, by: Actor, doctor_request: DoctorRequest) -> DoctorRequest:
-    """The deadline is past: whoever answers for it is told, again and again until something happens.
+    """The deadline is past, or a declaration is not confirmed yet: whoever answers for it is told,
+    again and again until something happens.
 
     Raises NotAllowed, TooLate (over, or reminded meanwhile).
     """
@@ -355,13 +358,16 @@ def remind(*, by: Actor, doctor_request: DoctorRequest) -> DoctorRequest:
     doctor_request = lock_open(doctor_request)
     now = timezone.now()
     settings = settings_of(doctor_request.cpts, now)
-    again = now - dt.timedelta(days=settings.remind_days)
+    is_accepted = doctor_request.state == DoctorRequestState.ACCEPTED
+    days = settings.confirm_days if is_accepted else settings.remind_days
+    again = now - dt.timedelta(days=days)
     if doctor_request.reminded_at is not None and doctor_request.reminded_at > again:
         raise TooLate("Déjà relancée.")
     doctor_request.reminded_at = now
-    doctor_request.alert = "Échéance passée : proposez un médecin, ou rappelez l'habitant."
+    doctor_request.alert = NOT_CONFIRMED if is_accepted else LATE
     save(doctor_request)
-    tell(doctor_request, EventKind.REMINDED, "Échéance passée : responsable relancé.", by=by)
+    why = "Déclaration pas encore confirmée" if is_accepted else "Échéance passée"
+    tell(doctor_request, EventKind.REMINDED, f"{why} : responsable relancé.", by=by)
     journal.record("mt.reminded", doctor_request, by=by, cpts=doctor_request.cpts_id)
     tell_owner(doctor_request, by=by)
     pulse.bump(doctor_request.cpts_id, reach=pulse.Reach.BOARD)

@@ -35,7 +35,7 @@ def tell_resident(doctor_request: DoctorRequest, *, by: Actor) -> bool:
 
 
 def tell_owner(doctor_request: DoctorRequest, *, by: Actor) -> None:
-    """Past its deadline: its number, never what it says."""
+    """Past its deadline, or not declared yet: its number, never what it says."""
     given = {"cpts": doctor_request.cpts.slug, "pk": doctor_request.pk}
     path = reverse("medecin_traitant:request", kwargs=given)
     queue_notice(
@@ -45,8 +45,8 @@ def tell_owner(doctor_request: DoctorRequest, *, by: Actor) -> None:
         recipient=doctor_request.owner.user.email,
         key=f"doctor_request:{doctor_request.pk}:late:{timezone.localdate():%Y%m%d}",
         subject=f"Médecin traitant : demande n° {doctor_request.number}",
-        body=f"{doctor_request.cpts} : l'échéance de la demande n° {doctor_request.number} est "
-        f"passée.\n{settings.SITE_URL}{path}",
+        body=f"{doctor_request.cpts}, demande n° {doctor_request.number}. {doctor_request.alert}\n"
+        f"{settings.SITE_URL}{path}",
     )
 
 

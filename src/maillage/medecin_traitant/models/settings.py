@@ -52,6 +52,9 @@ class MtSettings(OfCpts):
     promised_days = models.PositiveSmallIntegerField("réponse promise sous (jours)")
     answer_days = models.PositiveSmallIntegerField("réponse du médecin à une proposition (jours)")
     follow_up_days = models.PositiveSmallIntegerField("déclaration attendue sous (jours)")
+    confirm_days = models.PositiveSmallIntegerField(
+        "entre deux vérifications d'une déclaration (jours)", default=30
+    )
     remind_days = models.PositiveSmallIntegerField("entre deux relances (jours)")
     reminders_max = models.PositiveSmallIntegerField("relances d'un médecin sans réponse")
     offer_days_max = models.PositiveSmallIntegerField("durée la plus longue d'une offre (jours)")
@@ -100,6 +103,7 @@ class MtSettings(OfCpts):
                 condition=Q(
                     answer_days__gte=1,
                     follow_up_days__gte=1,
+                    confirm_days__gte=1,
                     remind_days__gte=1,
                     offer_days_max__gte=1,
                     travel_minutes_max__gte=1,

@@ -183,7 +183,7 @@ def _nobody_possible(matching: Matching, person: Person) -> tuple[str, str]:
             "trop loin": int(np.count_nonzero(person.excluded.far)),
             "hors de cet âge": int(np.count_nonzero(person.excluded.age)),
             "sans visite à domicile": int(np.count_nonzero(person.excluded.home)),
-            "ayant refusé ou sans réponse": int(np.count_nonzero(person.excluded.refused)),
+            "sans suite à une proposition": int(np.count_nonzero(person.excluded.refused)),
         }
     )
     if not sum(counted.values()):  # set aside by hand

@@ -21,7 +21,8 @@ from maillage.compute.assignment import (
     solve,
 )
 from maillage.compute.households import ALONE, Gathering, gather
-from maillage.medecin_traitant.enums import AttributionState, DoctorRequestState
+from maillage.medecin_traitant.enums import AttributionState as A
+from maillage.medecin_traitant.enums import DoctorRequestState
 from maillage.medecin_traitant.models import (
     Attribution,
     DoctorRequest,
@@ -79,13 +80,13 @@ def people_of(
     cpts: Cpts, doctors: Doctors, rules: Sequence[PriorityRule], today: dt.date
 ) -> list[Person]:
     """Those who wait and to whom nobody is proposed, the longest wait first. A doctor who refused
-    them, or did not answer, is not thought of again."""
+    them, did not answer, or was taken back (the resident would not) is not thought of again."""
     waiting = DoctorRequest.objects.filter(cpts=cpts, state=DoctorRequestState.WAITING)
     waiting = waiting.select_related("resident", "commune").order_by("waits_since", "pk")
     refused_by: dict[int, set[int]] = defaultdict(set)
     refusals = Attribution.objects.filter(
         cpts=cpts,
-        state__in=[AttributionState.REFUSED, AttributionState.EXPIRED],
+        state__in=[A.REFUSED, A.EXPIRED, A.WITHDRAWN],
         doctor_request__state=DoctorRequestState.WAITING,
     )
     for pk, professional in refusals.values_list("doctor_request_id", "professional_id"):

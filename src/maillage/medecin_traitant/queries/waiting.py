@@ -15,11 +15,13 @@ from maillage.medecin_traitant.enums import (
     LAST_RANK,
     OPEN,
     Answer,
+    AttributionState,
     Criterion,
     DoctorRequestState,
     EventKind,
 )
 from maillage.medecin_traitant.models import (
+    Attribution,
     DoctorRequest,
     DoctorRequestEvent,
     MtSettings,
@@ -172,11 +174,23 @@ def orphans(cpts: Cpts, now: dt.datetime) -> list[DoctorRequest]:
 
 
 def due_reminders(cpts: Cpts, settings: MtSettings, now: dt.datetime) -> list[DoctorRequest]:
-    """Open requests past their deadline, and not reminded of since as long as there is between two."""
+    """Open requests past their deadline, and those accepted whose declaration is not confirmed: not
+    reminded of since as long as there is between two."""
     since = now - dt.timedelta(days=settings.remind_days)
-    late = DoctorRequest.objects.filter(cpts=cpts, deadline_on__lt=timezone.localdate(now)).open()
+    rows = DoctorRequest.objects.filter(cpts=cpts)
+    late = rows.filter(deadline_on__lt=timezone.localdate(now)).open()
     late = late.exclude(state=DoctorRequestState.ACCEPTED)
-    return list(late.filter(Q(reminded_at=None) | Q(reminded_at__lte=since)))
+    since_check = now - dt.timedelta(days=settings.confirm_days)
+    accepted_then = Attribution.objects.filter(
+        cpts=cpts, state=AttributionState.ACCEPTED, answered_at__lte=since_check
+    )
+    unconfirmed = rows.filter(
+        state=DoctorRequestState.ACCEPTED, pk__in=accepted_then.values("doctor_request")
+    )
+    return [
+        *late.filter(Q(reminded_at=None) | Q(reminded_at__lte=since)),
+        *unconfirmed.filter(Q(reminded_at=None) | Q(reminded_at__lte=since_check)),
+    ]
 
 
 def not_declared(cpts: Cpts, now: dt.datetime) -> list[DoctorRequest]:

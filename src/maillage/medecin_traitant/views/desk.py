@@ -15,6 +15,7 @@ from maillage.medecin_traitant import actions, queries
 from maillage.medecin_traitant.enums import OPEN, DoctorRequestState
 from maillage.medecin_traitant.forms import (
     NEW_RECORD,
+    CallForm,
     CorrectionForm,
     FiltersForm,
     IntakeForm,
@@ -26,6 +27,7 @@ from maillage.medecin_traitant.rules import can_propose, can_see_health, can_see
 from maillage.residents import queries as residents
 from maillage.residents.actions import LikelyDouble
 from maillage.residents.models import Resident
+from maillage.residents.rules import covers
 from maillage.territory import queries as territory
 from maillage.territory.models import Commune
 
@@ -89,7 +91,7 @@ def request(request, doctor_request):
 
 
 def _show(request, doctor_request, *, form=None, status=200):
-    """`form`: the correction or the withdrawal that was refused."""
+    """`form`: the call, the correction or the withdrawal that was refused."""
     names = can_see_identity(request.actor, request.cpts)
     settings = queries.settings_of(request.cpts)
     alike = queries.alike(request.actor, doctor_request) if names else []
@@ -118,6 +120,8 @@ def _show(request, doctor_request, *, form=None, status=200):
         "refusal_form": RefusalForm(),
         "may_merge": doctor_request.state == DoctorRequestState.WAITING,
         "form": form if isinstance(form, CorrectionForm) else corrected,
+        "call_form": form if isinstance(form, CallForm) else _call_form(request),
+        "agreed": covers(doctor_request.agreement),
         "withdraw_form": form if isinstance(form, WithdrawForm) else WithdrawForm(),
     }
     return render_page(request, "medecin_traitant/request.html", context, status=status)
@@ -245,6 +249,28 @@ def _intake(request, form, first) -> actions.Intake:
 # What the desk does
 
 
+def _call_form(request, data=None) -> CallForm:
+    return CallForm(data, notice=residents.notice_of(request.cpts))
+
+
+@page(DESK, of=DoctorRequest, methods=("POST",))
+def call(request, doctor_request):
+    """The resident was called: told, and perhaps agreed."""
+    form = _call_form(request, request.POST)
+    if not form.is_valid():
+        return _show(request, doctor_request, form=form, status=422)
+    said = dict(form.cleaned_data)
+    is_reached = said.pop("result") == "reached"
+    _say(
+        request,
+        lambda: actions.record_call(
+            by=request.actor, doctor_request=doctor_request, is_reached=is_reached, **said
+        ),
+        "L'appel est noté.",
+    )
+    return _to(request, doctor_request)
+
+
 @page(DESK, of=DoctorRequest, methods=("POST",))
 def correct(request, doctor_request):
     form = CorrectionForm(request.POST, communes=communes_of(request.cpts))
@@ -303,6 +329,25 @@ def merge(request, doctor_request):
         request,
         lambda: actions.merge(by=request.actor, doctor_request=doctor_request, into=into),
         f"Fusionnée : la suite se passe dans la demande n° {into.number}.",
+    )
+    return _to(request, doctor_request)
+
+
+@page(DESK, of=DoctorRequest, methods=("POST",))
+def household(request, doctor_request):
+    """Somebody of the same household, chosen among the requests that resemble this one."""
+    wanted = request.POST.get("with", "")
+    others = queries.alike(request.actor, doctor_request)
+    other = next((each for each in others if str(each.pk) == wanted), None)
+    if other is None:
+        messages.error(request, "Choisissez une des demandes ressemblantes.")
+        return _to(request, doctor_request)
+    _say(
+        request,
+        lambda: actions.join_household(
+            by=request.actor, doctor_request=doctor_request, other=other
+        ),
+        f"Même foyer que la demande n° {other.number} : un même médecin sera cherché.",
     )
     return _to(request, doctor_request)
 

@@ -1,5 +1,7 @@
 """By a signed link: a resident follows their request, a doctor says their offer."""
 
+import datetime as dt
+
 from django.contrib import messages
 from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect
@@ -69,16 +71,24 @@ def follow_link(request, token):
         context = forms | {
             "cpts_name": cpts.name,
             "doctor_request": doctor_request,
+            "cpts_phone": cpts.desk_phone,
             "is_open": doctor_request.state in OPEN,
+            "is_late": doctor_request.promised_by < timezone.localdate(now),
+            "told_until": _told_until(doctor_request),
             "estimate": queries.estimate_of(cpts, settings, now=now) if settings else None,
             "here": reverse("medecin_traitant:follow_link", kwargs={"token": token}),
         }
         return render_page(request, "medecin_traitant/follow_link.html", context, status=status)
 
 
-def _is_over(doctor_request: DoctorRequest) -> bool:
+def _told_until(doctor_request: DoctorRequest) -> dt.date | None:
     closed = doctor_request.closed_at
-    is_old = closed is not None and (timezone.now() - closed).days >= TOLD_DAYS
+    return closed and timezone.localdate(closed) + dt.timedelta(days=TOLD_DAYS)
+
+
+def _is_over(doctor_request: DoctorRequest) -> bool:
+    until = _told_until(doctor_request)
+    is_old = until is not None and timezone.localdate() >= until
     return is_old or doctor_request.erased_at is not None
 
 

@@ -41,11 +41,14 @@ def matching(request):
     prices = None
     if "prix" in request.GET:
         prices = queries.prices_of_rules(found, rules, timezone.localdate(now))
+    to_print = "imprimer" in request.GET
+    per_page = max(len(placed), 1) if to_print else PAIRS_PER_PAGE
     kept = [("choix", f"{one}:{other}") for one, other in choices.items()]
     context = {
         "found": found,
         "whole": queries.whole_of(found),
-        "lines": Paginator(placed, PAIRS_PER_PAGE).get_page(request.GET.get("page")),
+        "lines": Paginator(placed, per_page).get_page(request.GET.get("page")),
+        "to_print": to_print,
         "left": left,
         "rules": rules,
         "prices": prices,

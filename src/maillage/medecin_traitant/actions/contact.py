@@ -1,0 +1,53 @@
+"""The desk calls the resident: what it learns, what it tells them."""
+
+from django.db import transaction
+
+from maillage.kernel import journal, pulse
+from maillage.kernel.errors import NotAllowed
+from maillage.kernel.permissions import Actor
+from maillage.medecin_traitant.actions.life import Incomplete, lock_open, save, tell
+from maillage.medecin_traitant.enums import EventKind
+from maillage.medecin_traitant.models import DoctorRequest
+from maillage.medecin_traitant.rules import can_keep_requests
+from maillage.residents import actions as residents
+
+
+@transaction.atomic
+def record_call(
+    *,
+    by: Actor,
+    doctor_request: DoctorRequest,
+    is_reached: bool,
+    agreement_from: str = "",
+    agreement_means: str = "spoken",
+    information: str = "",
+) -> DoctorRequest:
+    """The desk called: nobody answered, or the person was told where the request is, and perhaps
+    agreed to share, or was read the notice. What the desk had to look at is then seen to.
+
+    Raises NotAllowed, TooLate, Incomplete (nobody answered, and yet agreed), BadConsent.
+    """
+    if not can_keep_requests(by, doctor_request.cpts_id):
+        raise NotAllowed("Seul le guichet note un appel.")
+    if not is_reached and (agreement_from or information):
+        raise Incomplete("Sans réponse, ni accord ni information : notez-les au prochain appel.")
+    doctor_request = lock_open(doctor_request)
+    said = ["Appel : personne jointe." if is_reached else "Appel : pas de réponse."]
+    given = {"by": by, "cpts": doctor_request.cpts, "resident": doctor_request.resident}
+    if agreement_from:
+        doctor_request.agreement = residents.record_agreement(
+            giver=agreement_from, means=agreement_means, **given
+        )
+        said.append("Accord de partage recueilli.")
+    if information:
+        doctor_request.information = residents.record_information(means=information, **given)
+        said.append("Information sur les données donnée.")
+    if is_reached:
+        doctor_request.alert = ""
+    save(doctor_request)
+    tell(doctor_request, EventKind.CALLED, " ".join(said), by=by)
+    journal.record(
+        "mt.called", doctor_request, by=by, cpts=doctor_request.cpts_id, reached=is_reached
+    )
+    pulse.bump(doctor_request.cpts_id, reach=pulse.Reach.BOARD)
+    return doctor_request
