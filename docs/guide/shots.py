@@ -40,6 +40,7 @@ def main(site: str) -> None:
         tour.secretary()
         tour.coordination()
         tour.coordination_sheets()
+        tour.search()
         tour.data_protection()
         browser.close()
 
@@ -192,6 +193,14 @@ class Tour:
         self.show(page, "snp/astreinte/", "astreinte")
         self.show(page, "snp/accords/", "accords")
         self.show(page, "snp/chiffres/", "chiffres")
+
+    def search(self) -> None:
+        """Somebody asks on the public site; the coordination reads the attribution."""
+        page = self.open(size=PHONE)
+        page.goto(f"{self.site}{CPTS.replace('/c/', '/p/')}medecin-traitant/demande/")
+        shoot(page, "mt_demande")
+        page = self.open("Nour Coordination")
+        self.show(page, "medecin-traitant/attribution/", "mt_attribution")
 
     def data_protection(self) -> None:
         page = self.open("Thémis")

@@ -124,7 +124,6 @@ def test_a_resident_asks_one_doctor_refuses_the_next_accepts(person, phone, serv
     assert axe(doctor) == []
     assert doctor.evaluate("document.documentElement.scrollWidth") <= 320
     doctor.reload()  # a mail scanner opens every link: nothing is answered
-    resident.reload()
     shows_state_only(resident, "un médecin a été interrogé")
     doctor.get_by_text("Refuser").first.click()
     reasons = doctor.get_by_label("Raison du refus")

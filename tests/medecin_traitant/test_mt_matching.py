@@ -200,7 +200,7 @@ def test_the_coordination_reads_chooses_and_sends(client, cpts, take, doctor, of
     assert "Pourquoi ce médecin ?" in shown and "Pourquoi pas un autre ?" in shown
     assert "affection de longue durée" in shown  # a responsible is named
     assert made.resident.family_name not in shown
-    assert "70 ans et plus : ne change pas le total" in text(
+    assert "70 ans et plus</span> : ne change pas le total" in text(
         client.get(at("matching", cpts), {"prix": "1"})
     )
     answer = client.post(at("send", cpts), {}, follow=True)
