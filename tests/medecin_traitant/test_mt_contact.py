@@ -119,10 +119,7 @@ def test_a_doctor_taken_back_is_not_thought_of_again(
 
 
 def test_the_desk_notes_the_call_and_the_household_on_the_page(client, cpts, take, signalled):
-    other = take(phone="06 39 98 40 71")
-    again(signalled).resident.__class__.objects.filter(pk=signalled.resident_id).update(
-        phone=other.resident.phone
-    )
+    other = take(phone=signalled.resident.phone)
     sign_in(client, cpts, Role.DISPATCHER)
     page = text(client.get(at("request", cpts, signalled.pk)))
     assert "recueillez l'accord" in page and "aucun médecin ne voit le nom" in page
@@ -134,9 +131,10 @@ def test_the_desk_notes_the_call_and_the_household_on_the_page(client, cpts, tak
     assert again(signalled).household is None
     client.post(at("household", cpts, signalled.pk), {"with": other.pk})
     assert again(signalled).household == other
-    assert "Même foyer que" not in text(client.get(at("request", cpts, signalled.pk))).split(
-        "Histoire"
-    )[0]
+    assert (
+        "Même foyer que"
+        not in text(client.get(at("request", cpts, signalled.pk))).split("Histoire")[0]
+    )
 
 
 def test_the_coordination_sees_what_waits_for_it(client, cpts, take, doctor, offers, coordinator):

@@ -138,6 +138,20 @@ def test_health_is_asked_only_where_the_cpts_does(site, visitor):
     assert requests()[1].ald == ""
 
 
+def test_the_language_and_the_last_doctor_are_off_by_default(site, visitor):
+    page = f"/p/{site.cpts.slug}/medecin-traitant/demande/"
+    said = {"language": "lsf", "last_doctor": "Dr Fictif parti", "email": "ada@habitant.example"}
+    assert 'name="language"' not in Client().get(page).content.decode()
+    visitor(**said)
+    with inside(site.cpts):
+        set_mt(site.cpts, valid_from=timezone.now(), asks_language=True, asks_last_doctor=True)
+    visitor(family_name="Autre", **said)
+    first, second = requests()
+    assert (first.language, first.last_doctor) == ("", "")
+    assert (second.language, second.last_doctor) == ("lsf", "Dr Fictif parti")
+    assert first.resident.email == "ada@habitant.example"
+
+
 def test_nobody_asks_where_the_search_is_not_set_or_the_site_is_closed(site, neighbour, search):
     assert Client().get(f"/p/{neighbour.cpts.slug}/medecin-traitant/demande/").status_code == 404
     assert "Demander un médecin traitant" not in neighbour.html("medecin-traitant/")

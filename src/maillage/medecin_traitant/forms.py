@@ -136,7 +136,10 @@ class CallForm(forms.Form):
 
     result = forms.ChoiceField(
         label="Appel",
-        choices=[("reached", "joint, prévenu d'où en est la demande"), ("silent", "pas de réponse")],
+        choices=[
+            ("reached", "joint, prévenu d'où en est la demande"),
+            ("silent", "pas de réponse"),
+        ],
         widget=forms.RadioSelect,
         error_messages={"required": "Dites si la personne a répondu."},
     )

@@ -31,7 +31,9 @@ NOBODY = (
     "Personne ne peut répondre de cette demande : un administrateur doit nommer un coordinateur."
 )
 LATE = "Échéance passée : proposez un médecin, ou rappelez l'habitant."
-NOT_CONFIRMED = "Déclaration pas encore confirmée : demandez à l'habitant si le rendez-vous a eu lieu."
+NOT_CONFIRMED = (
+    "Déclaration pas encore confirmée : demandez à l'habitant si le rendez-vous a eu lieu."
+)
 
 
 class Incomplete(DomainError):
