@@ -6,12 +6,13 @@ import pytest
 from django.utils import timezone
 from tests.public.conftest import paragraph
 
-from factories import MONTCEAU, VALUES
+from factories import MONTCEAU, MT_VALUES, VALUES, set_mt
 from maillage.accounts.enums import Role
 from maillage.accounts.rules import SYSTEM
 from maillage.directory import actions as directory
 from maillage.directory.enums import PlaceRow
 from maillage.kernel.tenancy import inside
+from maillage.medecin_traitant import actions as mt
 from maillage.public import actions
 from maillage.public.models import PublicRefusal
 from maillage.public.views.site import forget_pages
@@ -23,7 +24,10 @@ from people import actor_as, professional_row
 from pictures import png
 
 pytestmark = pytest.mark.django_db
-PATHS = ("", "professionnels/", "qui-sommes-nous/", "vos-droits/", "nous-rejoindre/")
+PATHS = (
+    *("", "professionnels/", "qui-sommes-nous/", "vos-droits/", "nous-rejoindre/"),
+    "medecin-traitant/",
+)
 NUMBER = {"out_of_hours_number": "06 39 98 00 00", "out_of_hours_source": "arrêté fictif"}
 
 
@@ -170,7 +174,49 @@ def number_recorded(site, people):
     set_desk(by=SYSTEM, cpts=site.cpts, source="essai", hours=[], values=VALUES | NUMBER)
 
 
+def offered(site, people, **said):
+    until_on = timezone.localdate() + dt.timedelta(days=60)
+    given = {"per_month": 2, "until_on": until_on, "is_public": True} | said
+    offer = mt.Offer(**given)
+    return mt.record_offer(by=site.by, cpts=site.cpts, professional=people["near"], offer=offer)
+
+
+def doctor_takes_patients(site, people):
+    set_mt(site.cpts)
+    yield
+    offered(site, people)
+
+
+def doctor_says_otherwise(site, people):
+    set_mt(site.cpts)
+    offered(site, people)
+    yield
+    offered(site, people, age_from=16)
+
+
+def doctor_leaves_the_public_list(site, people):
+    set_mt(site.cpts)
+    offered(site, people)
+    yield
+    offered(site, people, is_public=False)
+
+
+def doctor_withdraws_the_offer(site, people):
+    set_mt(site.cpts)
+    offer = offered(site, people)
+    yield
+    mt.withdraw_offer(by=site.by, offer=offer)
+
+
+def residents_may_ask(site, people):
+    yield
+    values = MT_VALUES | dict.fromkeys(("asks_ald", "asks_c2s"), False)
+    mt.set_settings(by=site.by, cpts=site.cpts, values=values, source="essai")
+
+
 ACTS = [
+    *(doctor_takes_patients, doctor_says_otherwise, doctor_leaves_the_public_list),
+    *(doctor_withdraws_the_offer, residents_may_ask),
     *(words_of_the_site, page_published, next_version_published, older_version_published),
     *(page_withdrawn, picture_removed, professional_refuses, refusal_withdrawn),
     *(professional_joins, professional_leaves, national_record_changes, perimeter_changes),
@@ -223,12 +269,24 @@ def test_a_perimeter_that_changes_at_midnight_is_seen_then(site, people, monkeyp
     assert before[path][1] != after[path][1] and before[path][0] != after[path][0]
 
 
+def test_an_offer_that_ends_at_midnight_is_gone_then(site, people, monkeypatch):
+    with inside(site.cpts):
+        set_mt(site.cpts)
+        offered(site, people, until_on=timezone.localdate())
+    before = shown(site)["medecin-traitant/"]
+    assert b"Proche" in before[1]
+    monkeypatch.setattr(timezone, "now", lambda: dt.datetime.now(dt.UTC) + dt.timedelta(days=1))
+    after = shown(site)["medecin-traitant/"]
+    assert b"Proche" not in after[1] and before[0] != after[0]
+
+
 def test_a_change_that_moves_nothing_is_seen(site, people, monkeypatch):
     """Seeded: verbs that forget the counter, in the site and in the directory."""
     monkeypatch.setattr(actions, "_move", lambda site: None)
     assert "" in stale(site, people, page_published)
     monkeypatch.setattr("maillage.kernel.pulse.bump", lambda *ids, **how: None)
     assert "professionnels/" in stale(site, people, professional_leaves)
+    assert "medecin-traitant/" in stale(site, people, doctor_takes_patients)
 
 
 def test_the_neighbours_changes_leave_ours_alone(site, neighbour, people):

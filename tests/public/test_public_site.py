@@ -109,6 +109,74 @@ def test_the_first_page_weighs_less_than_60_kb_with_all_it_loads(site, people):
     assert weight(heavier) > FIRST_PAGE_MAX  # the measure sees what is loaded
 
 
+def test_nothing_is_asked_of_another_host(site, people):
+    """Addresses a browser fetches by itself: all of this site. Links a visitor follows are theirs."""
+    for path in PAGES:
+        html = site.html(path)
+        reader = Loaded()
+        reader.feed(html)
+        assert reader.found and all(each.startswith("/static/") for each in reader.found), path
+        assert not re.search(r'(?:src|action|srcset)="(?:https?:)?//', html), path
+        policy = site.visit(path)["Content-Security-Policy"]
+        assert "http" not in policy and "*" not in policy, policy
+    sheet = (STATIC / "public/static/public/site.css").read_text()
+    assert "//" not in sheet.replace("/*", "").replace("*/", "") and "@import" not in sheet
+
+
+# Structured data: attributes of what is read (microdata), so the page needs no script
+
+WORDS = {
+    "MedicalOrganization": {"name", "url", "description", "address", "telephone", "email"},
+    **dict.fromkeys(
+        ("Physician", "Dentist", "Pharmacy", "MedicalBusiness"),
+        {"name", "address", "telephone", "isAcceptingNewPatients"},
+    ),
+    "PostalAddress": {"streetAddress", "addressLocality"},
+}
+EMPTY = {"meta", "link", "br", "img", "input", "hr"}
+
+
+class Microdata(HTMLParser):
+    """The items of a page: (type, names of what is said of it)."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.items = [], []
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        inside = next((each for each in reversed(self.open) if each is not None), None)
+        if "itemprop" in given:
+            inside[1].add(given["itemprop"])
+        item = None
+        if "itemscope" in given:
+            item = (given["itemtype"].removeprefix("https://schema.org/"), set())
+            self.items.append(item)
+        if tag not in EMPTY:
+            self.open.append(item)
+
+    def handle_endtag(self, tag):
+        if tag not in EMPTY:
+            self.open.pop()
+
+
+def items_of(html):
+    reader = Microdata()
+    reader.feed(html[html.index("<body>") : html.index("</body>")])
+    return reader.items
+
+
+def test_search_engines_read_who_it_is(site, people):
+    for path in PAGES:
+        for kind, said in items_of(site.html(path)):
+            assert kind in WORDS and said <= WORDS[kind], (path, kind, said)
+            assert kind == "PostalAddress" or "name" in said, (path, kind)
+        assert any(kind == "MedicalOrganization" for kind, _ in items_of(site.html(path)))
+    found = [kind for kind, _ in items_of(site.html("professionnels/"))]
+    assert found.count("Physician") == 2 and found.count("MedicalBusiness") == 1
+    assert found.count("PostalAddress") == 3
+
+
 # Professionals
 
 

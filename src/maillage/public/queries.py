@@ -35,6 +35,13 @@ from maillage.snp.queries.desk import DeskNotSet, settings_of
 from maillage.territory import queries as territory
 from maillage.territory.models import Commune, Cpts
 
+# Types of schema.org; the others have a medical business.
+SCHEMAS = {
+    Profession.DOCTOR: "Physician",
+    Profession.DENTIST: "Dentist",
+    Profession.PHARMACIST: "Pharmacy",
+}
+
 
 def cpts_at(slug: str) -> Cpts | None:
     """The CPTS of an address, while it is open."""
@@ -224,6 +231,7 @@ class Listed:
 
     name: str
     job: str
+    schema: str  # what schema.org calls them
     places: tuple[Place, ...]
     phone: str
     languages: tuple[str, ...]
@@ -291,6 +299,7 @@ def _listed(each: Professional, trip: str) -> Listed:
     return Listed(
         name=str(each),
         job=each.job,
+        schema=SCHEMAS.get(each.profession, "MedicalBusiness"),
         places=tuple(each.open_places),
         phone=next(filter(None, phones), ""),
         languages=tuple(spoken.get_language_display() for spoken in each.languages.all()),
