@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+from functools import partial
 
 import pytest
 from django.utils import timezone
@@ -66,9 +67,74 @@ def test_the_nearest_doctor_and_how_far_the_other_is(cpts, take, doctor, offers,
     assert [(each.doctor_request, each.professional) for each in placed] == [(made, near)]
     assert str(doctor) in placed[0].why_not and "min de trajet de plus" in placed[0].why_not
     assert [each.professional for each in placed[0].others] == [doctor]
-    whole = queries.whole_of(run())
+    whole = queries.whole_of(run(), 1)
     assert (whole.mean_minutes, whole.worst_minutes) == (0, 0)
     assert whole.communes == [("Blanzy", 1, 1)]
+    assert queries.whole_of(run(), 3).communes == [("Blanzy", None, None)]
+
+
+def test_small_counts_of_the_group_are_hidden_with_others(take, doctor, offers, run):
+    offers(doctor, per_month=5)
+    for insee in (MONTCEAU,) * 6 + (BLANZY,) * 4 + (GENELARD,):
+        take(commune=Commune.objects.get(pk=insee))
+    told = queries.whole_of(run(), 3).communes
+    counted = {name: (waits, has) for name, waits, has in queries.whole_of(run(), 1).communes}
+    assert counted["Génelard"][0] == 1
+    assert sum(has for _, has in counted.values()) == 5
+    hidden = [name for name, waits, _ in told if waits is None]
+    assert "Génelard" in hidden and len(hidden) > 1
+    for name, waits, has in told:
+        assert waits in (None, counted[name][0]) and has in (None, counted[name][1])
+        assert not any(n is not None and n < 3 for n in (waits, has))
+
+
+def test_above_the_limit_the_distance_to_the_best_is_certified(
+    cpts, take, doctor, offers, run, rules
+):
+    other = make_doctor(cpts, insee=BLANZY)
+    offers(doctor, per_month=3)
+    offers(other, per_month=3)
+    for number in range(9):
+        insee = (MONTCEAU, BLANZY, GENELARD)[number % 3]
+        take(commune=Commune.objects.get(pk=insee), ald="yes" if number % 2 else "")
+    best, near = run(exact_max=9), run(exact_max=8)
+    assert best.certified is None and queries.proof_of(best) is None
+    proof = queries.proof_of(near)
+    assert near.found.placed.tolist() == best.found.placed.tolist()
+    assert proof.at_least <= best.found.cost <= proof.minutes
+    assert proof.minutes == near.certified.assignment.cost
+    assert proof.percent is None or proof.percent >= 0
+    assert [rank for rank, _ in proof.classes] == [1, 9]
+    # Nobody could place more of class 1: the bound never says fewer than what was done.
+    assert all(more >= 0 for _, more in proof.classes)
+    assert queries.prices_of_rules(near, queries.rules_of(cpts), timezone.localdate()) == []
+
+
+def test_a_choice_by_hand_is_kept_above_the_limit_too(cpts, take, doctor, offers, run):
+    far = make_doctor(cpts, insee=CREUSOT)
+    offers(doctor)
+    offers(far)
+    made = [take(), take()]
+    chosen = run(exact_max=0, choices={made[0].pk: far.pk})
+    assert who(chosen)[made[0].pk] == far
+    assert chosen.certified.cost_at_least <= chosen.certified.assignment.cost
+    aside = run(exact_max=0, choices={made[0].pk: queries.ASIDE})
+    assert set(who(aside)) == {made[1].pk}
+
+
+def test_the_page_says_how_far_the_attribution_may_be(
+    client, cpts, take, doctor, offers, monkeypatch
+):
+    offers(doctor, per_month=2)
+    for _ in range(3):
+        take()
+    sign_in(client, cpts, Role.COORDINATOR)
+    assert "Attribution approchée" not in text(client.get(at("matching", cpts)))
+    monkeypatch.setattr(queries, "matching_for", partial(queries.matching_for, exact_max=2))
+    shown = text(client.get(at("matching", cpts)))
+    for told in ("Attribution approchée", "Au-delà de 100 000 personnes", "ne coûte moins de"):
+        assert told in shown, told
+    assert "aucune autre n'en place plus" in shown or "de plus, au mieux" in shown
 
 
 def test_nobody_within_reach_says_what_would_do(take, doctor, offers, run):
@@ -116,7 +182,7 @@ def test_what_was_sent_holds_its_place(take, doctor, offers, run, coordinator):
     take(), take()
     found = run()
     assert len(found.people) == 2 and found.found.placed.sum() == 1
-    assert queries.whole_of(found).shares[0].taken == 1
+    assert queries.whole_of(found, 1).shares[0].taken == 1
 
 
 def test_a_household_has_one_doctor_when_it_is_worth_it(

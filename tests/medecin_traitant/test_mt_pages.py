@@ -209,6 +209,27 @@ def test_the_resident_sees_the_state_and_nothing_else(client, cpts, made, settin
     assert made.state == "withdrawn"
 
 
+def test_the_resident_is_told_a_wait_and_no_promise(
+    client, take, doctor, offers, coordinator, clock
+):
+    offers(doctor, per_month=20)
+    made = [take() for _ in range(8)]
+    link = queries.link_to_request(made[-1])
+    shown = text(client.get(link))
+    assert "moins de la moitié ont trouvé un médecin" in shown and "répond avant le" in shown
+    clock.move(days=20)
+    for each in made[:4]:
+        sent = actions.propose_doctor(by=coordinator, doctor_request=each, professional=doctor)
+        actions.accept_attribution(by=coordinator, attribution=sent)
+    shown = text(client.get(link))
+    assert "la moitié ont trouvé un médecin en 3 semaines ou moins" in shown
+    assert "Ce n'est pas une promesse" in shown
+    accepted = text(client.get(queries.link_to_request(made[0])))
+    assert "semaines" not in accepted and "répond avant" not in accepted
+    clock.move(days=41)
+    assert "est en retard" in text(client.get(link))
+
+
 def test_a_month_after_its_end_the_link_says_nothing_more(client, made, desk, clock):
     link = queries.link_to_request(made)
     client.post(link, {"act": "found", "sure": "on"})

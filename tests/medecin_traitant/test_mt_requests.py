@@ -264,14 +264,26 @@ def listed(cpts, **narrowed):
     )
 
 
-def test_a_wait_is_told_only_of_enough_people(cpts, take, doctor, clock, settings_mt):
-    for days in (10, 20, 30):
-        made = take()
-        event = {"doctor_request": made, "kind": "accepted", "by_kind": "system", "text": "x"}
-        assert queries.estimate_of(cpts, settings_mt, now=timezone.now()) is None
-        at = timezone.now() + dt.timedelta(days=days)
-        DoctorRequestEvent.objects.create(cpts=cpts, at=at, **event)
-    assert queries.estimate_of(cpts, settings_mt, now=timezone.now()) == 20
+def test_a_wait_is_told_by_the_week_and_of_enough_people(
+    cpts, take, doctor, offers, coordinator, clock, settings_mt
+):
+    def estimate():
+        return queries.estimate_of(cpts, settings_mt, now=timezone.now())
+
+    offers(doctor, per_month=20)
+    made = [take() for _ in range(6)]
+    assert estimate() is None  # too few
+    made.append(take())
+    for each in made[:4]:
+        assert estimate().weeks is None  # those who still wait count too
+        clock.move(days=10)
+        sent = actions.propose_doctor(by=coordinator, doctor_request=each, professional=doctor)
+        actions.accept_attribution(by=coordinator, attribution=sent)
+    assert estimate().weeks == 6  # 4 of 7 within 40 days; the median of those 4 would be 25
+    actions.take_back_attribution(
+        by=coordinator, attribution=made[3].attributions.get()
+    )  # an acceptance that did not hold
+    assert estimate().weeks is None
 
 
 def test_without_anybody_to_answer_nothing_is_taken(cpts, settings_mt):

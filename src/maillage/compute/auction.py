@@ -62,9 +62,11 @@ class Certified:
 
     @property
     def gap(self) -> float:
-        """How far the cost is from the bound, over the bound."""
+        """How far the cost is from the bound, over the bound; infinite above a bound of nothing."""
         above = self.assignment.cost - self.cost_at_least
-        return above / self.cost_at_least if above else 0.0
+        if not above:
+            return 0.0
+        return above / self.cost_at_least if self.cost_at_least else float("inf")
 
 
 @dataclass(frozen=True, slots=True)

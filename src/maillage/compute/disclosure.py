@@ -59,19 +59,35 @@ def suppress_line(*, counts: Ints, minimum: int) -> HiddenLine:
     return HiddenLine(np.array(net.hidden, dtype=np.bool_), False)
 
 
-def suppress_table(*, counts: Ints, minimum: int) -> HiddenTable:
+def join_columns(*, totals: Ints, minimum: int) -> list[list[int]]:
+    """Columns to show apart, then those to show as one: every total left reaches `minimum`, and those
+    of the columns joined cannot be worked out. Empty when all of them together are too few."""
+    line = suppress_line(counts=totals, minimum=minimum)
+    if line.total:
+        return []
+    apart = [[j] for j in np.flatnonzero(~line.cells).tolist()]
+    joined = np.flatnonzero(line.cells).tolist()
+    return [*apart, joined] if joined else apart
+
+
+def suppress_table(*, counts: Ints, minimum: int, impossible: Bools | None = None) -> HiddenTable:
     """Hide cells and row totals of a table (rows, columns) whose column totals are known to all.
 
-    Every column total reaches `minimum` (join columns first). A `minimum` under 2 hides nothing.
+    Every column total reaches `minimum` (`join_columns` first). `impossible`: cells that everybody knows
+    to be empty; they are shown and protect nothing. A `minimum` under 2 hides nothing.
     Raises ValueError naming the argument.
     """
     _check(counts, 2)
     rows, columns = counts.shape
+    if impossible is None:
+        impossible = np.zeros(counts.shape, dtype=np.bool_)
+    if impossible.shape != counts.shape or counts[impossible].any():
+        raise ValueError("impossible: a cell of another table, or of somebody")
     if minimum < 2:
         return HiddenTable(np.zeros(counts.shape, dtype=np.bool_), np.zeros(rows, dtype=np.bool_))
     if rows and (counts.sum(axis=0) < minimum).any():
         raise ValueError("counts: a column total is under the minimum")
-    net = _table_net(counts, minimum)
+    net = _table_net(counts, minimum, impossible)
     net.protect(minimum)
     hidden = np.array(net.hidden, dtype=np.bool_)
     return HiddenTable(
@@ -86,7 +102,7 @@ def _check(counts: Ints, dimensions: int) -> None:
         raise ValueError("counts: not negative")
 
 
-def _table_net(counts: Ints, minimum: int) -> "_Net":
+def _table_net(counts: Ints, minimum: int, impossible: Bools) -> "_Net":
     """Nodes: the rows, then the columns, then "all columns". Column totals are shown: constants, no
     arc. One row alone is its totals: nothing of it is hidden."""
     rows, columns = counts.shape
@@ -94,7 +110,8 @@ def _table_net(counts: Ints, minimum: int) -> "_Net":
     every = rows + columns
     for i, row in enumerate(counts.tolist()):
         for j, count in enumerate(row):
-            net.add(i, rows + j, count, cost=1.0 + count, hidden=count < minimum)
+            hidden, known = count < minimum, bool(impossible[i, j])
+            net.add(i, rows + j, count, cost=1.0 + count, hidden=hidden, known=known)
     for i, total in enumerate(counts.sum(axis=1).tolist()):
         net.add(every, i, total, cost=TOTAL_COST * (1.0 + total), hidden=total < minimum)
     return net
@@ -111,15 +128,19 @@ class _Net:
         self.cost: list[float] = []
         self.hidden: list[bool] = []
 
-    def add(self, start: int, end: int, count: int, *, cost: float, hidden: bool) -> None:
+    def add(
+        self, start: int, end: int, count: int, *, cost: float, hidden: bool, known: bool = False
+    ) -> None:
+        """`known`: nothing goes through, whatever is hidden."""
         arc = len(self.start)
         self.start.append(start)
         self.end.append(end)
         self.count.append(count)
         self.cost.append(cost)
-        self.hidden.append(hidden)
-        self.around[start].append(arc)
-        self.around[end].append(arc)
+        self.hidden.append(hidden and not known)
+        if not known:
+            self.around[start].append(arc)
+            self.around[end].append(arc)
 
     def protect(self, minimum: int) -> None:
         """Hide more until each hidden arc is `minimum` wide, the first ones first."""

@@ -107,6 +107,7 @@ NAVIGATION = (
     ("Médecin traitant", "medecin_traitant:waiting", "stethoscope", Permission.MT_DESK),
     ("Médecin traitant", "medecin_traitant:waiting", "stethoscope", Permission.MT_COORDINATE),
     ("Médecin traitant", "medecin_traitant:settings", "settings", Permission.MT_SETTINGS),
+    ("Médecin traitant", "medecin_traitant:numbers", "stethoscope", Permission.MT_NUMBERS),
     ("Nouveaux patients", "medecin_traitant:offer", "user-plus", Permission.MT_PROFESSIONAL),
     ("Annuaire", "directory:list", "address-book", Permission.DIRECTORY_VIEW),
     ("Territoire", "territory:page", "map-2", Permission.TERRITORY_VIEW),

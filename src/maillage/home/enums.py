@@ -58,6 +58,7 @@ ACTS = {
     "mt.found_elsewhere": "Médecin traitant trouvé autrement",
     "mt.household_joined": "Foyer réuni (médecin traitant)",
     "mt.merged": "Demande de médecin traitant fusionnée",
+    "mt.numbers_published": "Chiffres de la liste d'attente publiés",
     "mt.offer_expired": "Offre d'un médecin arrivée à son terme",
     "mt.offer_recorded": "Offre d'un médecin enregistrée",
     "mt.offer_withdrawn": "Offre d'un médecin retirée",

@@ -26,6 +26,7 @@ class Permission(StrEnum):
     BREAK_GLASS_REVIEW = "break_glass_review"
     MT_DESK = "mt_desk"
     MT_COORDINATE = "mt_coordinate"
+    MT_NUMBERS = "mt_numbers"
     MT_PROFESSIONAL = "mt_professional"
     MT_SETTINGS = "mt_settings"
     PUBLIC_EDIT = "public_edit"

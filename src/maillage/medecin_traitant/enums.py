@@ -112,6 +112,8 @@ WITH_A_THRESHOLD = (Criterion.AGE_FROM, Criterion.WAITING_DAYS)
 # The field of the settings that must be switched on before a rule looks at it.
 NEEDS: dict[str, str] = {Criterion.ALD: "asks_ald", Criterion.C2S: "asks_c2s"}
 LAST_RANK = 9
+# Between two publications of the numbers of the waiting list.
+PUBLISHED_DAYS = 91
 
 # Doctors who are médecins traitants: general care, and paediatricians for children.
 GENERAL_CARE = frozenset({"", "SM54", "SM40"})

@@ -20,6 +20,11 @@ urlpatterns = [
         name="offer_end",
     ),
     path("c/<slug:cpts>/medecin-traitant/chiffres/", views.numbers, name="numbers"),
+    path(
+        "c/<slug:cpts>/medecin-traitant/chiffres/fichier/",
+        views.numbers_file,
+        name="numbers_file",
+    ),
     path("c/<slug:cpts>/medecin-traitant/attribution/", views.matching, name="matching"),
     path("c/<slug:cpts>/medecin-traitant/attribution/proposer/", views.send, name="send"),
     path("c/<slug:cpts>/medecin-traitant/<int:pk>/", views.request, name="request"),

@@ -34,6 +34,7 @@ from maillage.medecin_traitant.actions.life import (
     unmerge,
     withdraw,
 )
+from maillage.medecin_traitant.actions.numbers import TooSoon, publish_numbers
 from maillage.medecin_traitant.actions.offers import (
     BadOffer,
     Offer,
@@ -77,6 +78,7 @@ __all__ = [
     "OfferOver",
     "Rule",
     "TooLate",
+    "TooSoon",
     "answer_by_link",
     "ask_for_doctor",
     "ask_doctors",
@@ -88,6 +90,7 @@ __all__ = [
     "join_household",
     "load_cpam_list",
     "merge",
+    "publish_numbers",
     "record_call",
     "record_offer",
     "record_request",

@@ -1,6 +1,7 @@
 """State of the search for a médecin traitant: dated settings, requests, doctors' offers."""
 
 from maillage.medecin_traitant.models.attribution import Attribution
+from maillage.medecin_traitant.models.numbers import PublishedNumbers
 from maillage.medecin_traitant.models.offer import DoctorOffer
 from maillage.medecin_traitant.models.request import DoctorRequest, DoctorRequestEvent
 from maillage.medecin_traitant.models.settings import MtSettings, PriorityRule
@@ -12,4 +13,5 @@ __all__ = [
     "DoctorRequestEvent",
     "MtSettings",
     "PriorityRule",
+    "PublishedNumbers",
 ]

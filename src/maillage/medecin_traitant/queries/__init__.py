@@ -16,7 +16,7 @@ from maillage.medecin_traitant.queries.doctors import (
     offer_of,
     offers_of,
 )
-from maillage.medecin_traitant.queries.explained import explained, whole_of
+from maillage.medecin_traitant.queries.explained import explained, proof_of, whole_of
 from maillage.medecin_traitant.queries.links import (
     link_to_attribution,
     link_to_offer,
@@ -27,8 +27,21 @@ from maillage.medecin_traitant.queries.links import (
     read_request_token,
     request_of_code,
 )
-from maillage.medecin_traitant.queries.matching import ASIDE, matching_for, prices_of_rules
-from maillage.medecin_traitant.queries.numbers import numbers_of
+from maillage.medecin_traitant.queries.matching import (
+    ASIDE,
+    EXACT_MAX,
+    matching_for,
+    prices_of_rules,
+)
+from maillage.medecin_traitant.queries.numbers import (
+    WaitingNumbers,
+    figures_of,
+    file_of,
+    is_publication_due,
+    last_published,
+    numbers_in,
+    numbers_of,
+)
 from maillage.medecin_traitant.queries.settings import (
     MtNotSet,
     last_settings,
@@ -40,6 +53,7 @@ from maillage.medecin_traitant.queries.waiting import (
     Waiting,
     age_on,
     alike,
+    class_text,
     default_owner,
     due_reminders,
     estimate_of,
@@ -52,10 +66,17 @@ from maillage.medecin_traitant.queries.waiting import (
 
 __all__ = [
     "ASIDE",
+    "EXACT_MAX",
     "explained",
+    "figures_of",
+    "file_of",
+    "is_publication_due",
+    "last_published",
+    "numbers_in",
     "numbers_of",
     "listed_offers",
     "matching_for",
+    "proof_of",
     "prices_of_rules",
     "whole_of",
     "Candidate",
@@ -69,8 +90,10 @@ __all__ = [
     "MtNotSet",
     "OffersPage",
     "Waiting",
+    "WaitingNumbers",
     "age_on",
     "alike",
+    "class_text",
     "asked_due",
     "default_owner",
     "doctors_to_ask",

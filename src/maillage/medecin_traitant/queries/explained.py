@@ -7,9 +7,11 @@ import numpy as np
 
 from maillage.compute.assignment import NOBODY
 from maillage.compute.explanation import Choices, Missing, WhyNobody, WhyNot, choices, missing
+from maillage.compute.waiting import told_table
 from maillage.directory.models import Professional
 from maillage.medecin_traitant.models import DoctorRequest, PriorityRule
 from maillage.medecin_traitant.queries.matching import Matching, Person
+from maillage.medecin_traitant.queries.waiting import class_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +60,44 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """The group: by class who waits and who is placed, by commune the same, trips, doctors."""
+    """The group: by class who waits and who is placed, by commune the same (None: hidden, see
+    `compute.waiting`), trips, doctors."""
 
-    classes: list[tuple[int, int, int]]
-    communes: list[tuple[str, int, int]]
+    classes: list[tuple[str, int | None, int | None]]
+    communes: list[tuple[str, int | None, int | None]]
     mean_minutes: float | None
     worst_minutes: float | None
     shares: list[Share]
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Of an attribution that is only near the best: what it costs and what no other that places as many
+    of each class goes under, in minutes; `percent`, the distance (None: of a bound of nothing); of
+    each class and those before, how many more people at most another could place."""
+
+    minutes: float
+    at_least: float
+    percent: float | None
+    classes: list[tuple[int, int]]
+
+
+def proof_of(matching: Matching) -> Proof | None:
+    """None: the attribution is the best, before households are kept together."""
+    certified = matching.certified
+    if certified is None:
+        return None
+    found = certified.assignment
+    more = certified.placed_at_most - found.placed.cumsum()
+    return Proof(
+        minutes=found.cost,
+        at_least=certified.cost_at_least,
+        percent=100 * certified.gap if np.isfinite(certified.gap) else None,
+        classes=[
+            (rank, int(more[rank - 1]))
+            for rank in sorted({person.rank for person in matching.people})
+        ],
+    )
 
 
 def explained(matching: Matching) -> tuple[list[Proposed], list[LeftOut]]:
@@ -147,6 +180,10 @@ def _why_not(matching: Matching, said: Choices, i: int) -> str:
             return f"{name} ({trip}) : {max(more, 1)} min de trajet de plus."
         case WhyNot.BUSIER:
             return f"{name} ({trip}) : il prendrait déjà plus de patients ce mois-ci."
+        case _ if matching.certified is not None:
+            return (
+                f"{name} ({trip}) coûterait un peu moins : cette attribution approche la meilleure."
+            )
         case _:
             return f"{name} ({trip}) coûterait moins : un choix à la main ou un foyer est gardé."
 
@@ -198,23 +235,19 @@ def _nobody_possible(matching: Matching, person: Person) -> tuple[str, str]:
     return f"{offers} des places : {told}.", f"{wanted}."
 
 
-def whole_of(matching: Matching) -> Whole:
+def whole_of(matching: Matching, minimum: int) -> Whole:
+    """`minimum`: the smallest number told of a class or of a commune."""
     people, found = matching.people, matching.found
     is_placed = found.pair != NOBODY
-    waits, placed, here, served = Counter(), Counter(), Counter(), Counter()
-    for person, has in zip(people, is_placed.tolist(), strict=True):
-        name = person.doctor_request.commune.name
-        waits[person.rank] += 1
-        here[name] += 1
-        placed[person.rank] += has
-        served[name] += has
+    ranks = [class_text(person.rank) for person in people]
+    names = [person.doctor_request.commune.name for person in people]
     rows = found.pair[is_placed]
     trips = np.array([_trip(matching, int(row)) for row in rows], float)
     trips = trips[~np.isnan(trips)]
     counts = np.bincount(found.doctor[is_placed], minlength=len(matching.doctors.offers))
     return Whole(
-        classes=[(rank, waits[rank], placed[rank]) for rank in sorted(waits)],
-        communes=[(name, here[name], served[name]) for name in sorted(here)],
+        classes=_by(ranks, is_placed, minimum),
+        communes=_by(names, is_placed, minimum),
         mean_minutes=float(trips.mean()) if trips.size else None,
         worst_minutes=float(trips.max()) if trips.size else None,
         shares=[
@@ -224,6 +257,27 @@ def whole_of(matching: Matching) -> Whole:
             )
         ],
     )
+
+
+def _by(
+    groups: list[str], is_placed: np.ndarray, minimum: int
+) -> list[tuple[str, int | None, int | None]]:
+    """Of each group, how many wait and how many of them have a doctor. When all have one, or nobody
+    has, that is known of each."""
+    labels = sorted(set(groups))
+    at = np.array([labels.index(each) for each in groups], np.int64)
+    counts = np.zeros((len(labels), 2), np.int64)
+    np.add.at(counts, (at, np.where(is_placed, 0, 1)), 1)
+    told = told_table(counts, minimum)
+    lines = []
+    for label, (total, cells) in zip(labels, told.rows, strict=True):
+        has = cells[told.groups.index([0])] if [0] in told.groups else None
+        if is_placed.all():
+            has = total
+        elif not is_placed.any():
+            has = 0
+        lines.append((label, total, has))
+    return lines
 
 
 def _trip(matching: Matching, row: int) -> float:

@@ -20,6 +20,7 @@ from maillage.compute.assignment import (
     Pairs,
     solve,
 )
+from maillage.compute.auction import Certified, approximate
 from maillage.compute.households import ALONE, Gathering, gather
 from maillage.medecin_traitant.enums import AttributionState as A
 from maillage.medecin_traitant.enums import DoctorRequestState
@@ -34,6 +35,7 @@ from maillage.medecin_traitant.queries.waiting import age_on, priority_of
 from maillage.territory.models import Cpts
 
 ASIDE = 0  # chosen instead of a doctor: this person waits
+EXACT_MAX = 100_000  # people; above, near the best, at a distance that is certified and shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,8 @@ class Hand:
 @dataclass(frozen=True, slots=True)
 class Matching:
     """Who would have whom. `found`: the attribution kept (row i: `people[i]`); `gathering`: what
-    keeping households together changed; `hand`: the price of what was chosen by hand, if anything."""
+    keeping households together changed; `hand`: the price of what was chosen by hand, if anything;
+    `certified`: before the households, how far from the best it may be (None: it is the best)."""
 
     people: list[Person]
     doctors: Doctors
@@ -68,6 +71,7 @@ class Matching:
     found: Assignment
     gathering: Gathering
     hand: Hand | None
+    certified: Certified | None
 
 
 def weights_of(settings: MtSettings) -> AssignmentWeights:
@@ -172,22 +176,26 @@ def matching_for(
     *,
     now: dt.datetime,
     choices: Mapping[int, int] | None = None,
+    exact_max: int = EXACT_MAX,
 ) -> Matching:
-    """`choices`: what a person chose by hand, request by request: a professional, or ASIDE."""
+    """`choices`: what a person chose by hand, request by request: a professional, or ASIDE.
+    `exact_max`: up to how many people the best is found, above only approached."""
     today = timezone.localdate(now)
     doctors = Doctors(cpts, settings, today)
     people = people_of(cpts, doctors, rules, today)
     pairs = pairs_of(people, doctors, settings)
     demand = demand_of(people, doctors, settings, rules, today)
     weights = weights_of(settings)
-    best = _gathered(solve(demand, pairs, weights), people, demand, pairs, weights, settings)
+    is_exact = len(people) <= exact_max
+    first, certified = _solved(demand, pairs, weights, is_exact)
+    best = _gathered(first, people, demand, pairs, weights, settings)
     rows, aside = _by_hand(people, doctors, pairs, choices or {})
     if not rows.size and not aside.any():
-        return Matching(people, doctors, demand, pairs, weights, best.after, best, None)
+        return Matching(people, doctors, demand, pairs, weights, best.after, best, None, certified)
     free = ~aside[pairs.patient]
     kept = Pairs(pairs.patient[free], pairs.doctor[free], pairs.minutes[free])
     fixed = (np.cumsum(free) - 1)[rows[free[rows]]]
-    found = solve(demand, kept, weights, fixed)
+    found, certified = _solved(demand, kept, weights, is_exact, fixed)
     held = np.zeros(len(people), bool)
     held[kept.patient[fixed]] = True
     gathering = _gathered(found, people, demand, kept, weights, settings, held)
@@ -196,7 +204,15 @@ def matching_for(
         minutes=gathering.after.cost - best.after.cost,
         fewer=int(best.after.placed.sum() - gathering.after.placed.sum()),
     )
-    return Matching(people, doctors, demand, kept, weights, gathering.after, gathering, hand)
+    after = gathering.after
+    return Matching(people, doctors, demand, kept, weights, after, gathering, hand, certified)
+
+
+def _solved(demand, pairs, weights, is_exact, fixed=None) -> tuple[Assignment, Certified | None]:
+    if is_exact:
+        return solve(demand, pairs, weights, fixed), None
+    near = approximate(demand, pairs, weights, fixed=fixed)
+    return near.assignment, near
 
 
 def _gathered(found, people, demand, pairs, weights, settings, is_fixed=None) -> Gathering:
@@ -214,8 +230,11 @@ def _gathered(found, people, demand, pairs, weights, settings, is_fixed=None) ->
 def prices_of_rules(
     matching: Matching, rules: Sequence[PriorityRule], today: dt.date
 ) -> list[tuple[PriorityRule, float]]:
-    """What each rule costs, in minutes: the same people and pairs, without it."""
+    """What each rule costs, in minutes: the same people and pairs, without it. Nothing of an attribution
+    that is only near the best: a difference of two of these is no price."""
     found = []
+    if matching.certified is not None:
+        return found
     best = solve(matching.demand, matching.pairs, matching.weights)
     for rule in rules:
         others = [each for each in rules if each.pk != rule.pk]

@@ -1,117 +1,194 @@
 """The waiting list in numbers: who waits, since when, and the answers against what is promised.
 
-Each table is hidden so that nobody works a small count out of it and of its total, shown on the page.
+The tables share their total and are hidden as `compute.waiting` says. Whoever sees no request reads
+what was published (`PublishedNumbers`), which never changes and comes at long intervals: no two pages
+differ by the few people of a day.
 """
 
 import datetime as dt
-from collections import Counter
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
-from statistics import median
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from django.utils import timezone
 
-from maillage.compute.disclosure import suppress_line
-from maillage.medecin_traitant.enums import LAST_RANK, EventKind
-from maillage.medecin_traitant.models import DoctorRequestEvent, MtSettings, PriorityRule
+from maillage.compute.waiting import ToldWaits, told_line, told_table, told_waits
+from maillage.medecin_traitant.enums import (
+    AGE_MAX,
+    LAST_RANK,
+    PUBLISHED_DAYS,
+    Criterion,
+    EventKind,
+)
+from maillage.medecin_traitant.models import (
+    DoctorRequest,
+    DoctorRequestEvent,
+    MtSettings,
+    PriorityRule,
+    PublishedNumbers,
+)
 from maillage.medecin_traitant.queries.attributions import BANDS, age_band
-from maillage.medecin_traitant.queries.waiting import PLACED_DAYS, Filters, waiting_of
+from maillage.medecin_traitant.queries.waiting import (
+    PLACED_DAYS,
+    Filters,
+    Waiting,
+    class_text,
+    waiting_of,
+)
 from maillage.territory.models import Commune, Cpts
 
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """One table: a label and how many; None: hidden."""
-
-    title: str
-    lines: list[tuple[str, int | None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """Doctors found within a year: how many people, how many within the promise, the waits in days."""
-
-    count: int | None
-    kept: int | None
-    late: int | None
-    median_days: int | None
-    worst_days: int | None
+ELSEWHERE = "autres communes"
+SECRET = "s"
+HEAD = ("cpts", "on", "table", "line", "column", "value")
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingNumbers:
-    """`total`: who waits now; its waits, in days; tables of the same people; who found a doctor."""
+    """`waiting`: who waits now; `placed`: who found a doctor within a year. By age (label, total, one
+    count a class of `classes`, whose `totals` are told), and by commune (INSEE code, name, count): the
+    same people. None: hidden."""
 
-    total: int | None
-    median_days: int | None
-    worst_days: int | None
-    cuts: list[Cut]
-    placed: Placed
+    minimum: int
+    promised_days: int
+    waiting: ToldWaits
+    placed: ToldWaits
+    classes: list[str]
+    totals: list[int]
+    ages: list[tuple[str, int | None, list[int | None]]]
+    communes: list[tuple[str, str, int | None]]
 
 
 def numbers_of(
     cpts: Cpts, settings: MtSettings, rules: Sequence[PriorityRule], *, now: dt.datetime
 ) -> WaitingNumbers:
     lines = waiting_of(cpts, rules, Filters(), now=now)
-    minimum = settings.small_cell_min
-    communes = Commune.objects.in_cpts(cpts, timezone.localdate(now))
-    names = sorted({each.name for each in communes} | {_commune(each) for each in lines})
-    ranks = [*sorted({rule.rank for rule in rules}), LAST_RANK]
-    bands = [age_band(low) for low in (*BANDS, None)]
-    shown = len(lines) >= max(minimum, 1)
-    days = [each.days for each in lines]
+    minimum, promised = settings.small_cell_min, settings.promised_days
+    columns = _columns(rules)
+    bands = [*BANDS, None]
+    counts = np.zeros((len(bands), len(columns)), np.int64)
+    for each in lines:
+        column = next(j for j, ranks in enumerate(columns) if each.rank in ranks)
+        counts[_band(each.age), column] += 1
+    impossible = [[_never(band, ranks, rules) for ranks in columns] for band in bands]
+    table = told_table(counts, minimum, np.array(impossible))
+    groups = [sorted(rank for j in group for rank in columns[j]) for group in table.groups]
+    days = np.array([each.days for each in lines], np.int64)
     return WaitingNumbers(
-        total=len(lines) if shown or not lines else None,
-        median_days=round(median(days)) if shown else None,
-        worst_days=max(days) if shown else None,
-        cuts=[
-            _cut("Par priorité", [each.rank for each in lines], ranks, minimum, _class),
-            _cut("Par âge", [age_band(each.age) for each in lines], bands, minimum, str),
-            _cut("Par commune", map(_commune, lines), names, minimum, str),
+        minimum=minimum,
+        promised_days=promised,
+        waiting=told_waits(days, promised, minimum),
+        placed=told_waits(_placed(cpts, now), promised, minimum),
+        classes=[class_text(*ranks) for ranks in groups],
+        totals=table.totals,
+        ages=[
+            (age_band(low), total, cells)
+            for low, (total, cells) in zip(bands, table.rows, strict=True)
         ],
-        placed=_placed(cpts, settings, now),
+        communes=_by_commune(cpts, lines, minimum, now),
     )
 
 
-def _commune(line) -> str:
-    return line.doctor_request.commune.name
+def _columns(rules: Sequence[PriorityRule]) -> list[list[int]]:
+    """The classes told apart: those that a wait may give are told with all those after them, so that
+    no class is the difference of two waits."""
+    ranks = [*sorted({rule.rank for rule in rules}), LAST_RANK]
+    by_wait = [rule.rank for rule in rules if rule.criterion == Criterion.WAITING_DAYS]
+    first = min(by_wait, default=LAST_RANK)
+    return [*([rank] for rank in ranks if rank < first), [rank for rank in ranks if rank >= first]]
 
 
-def _class(rank: int) -> str:
-    return f"priorité {rank}" if rank < LAST_RANK else "sans priorité"
+def _band(age: int | None) -> int:
+    """Index of the age among the bands, the last one for an age not known."""
+    if age is None:
+        return len(BANDS)
+    return max(i for i, low in enumerate(BANDS) if low <= max(age, 0))
 
 
-def _cut(title, values, keys: Sequence[Hashable], minimum: int, told) -> Cut:
-    """Every line that may be, those of nobody too: which lines exist says nothing of anybody."""
-    counted = Counter(values)
-    counts = np.array([counted[key] for key in keys], np.int64)
-    hidden = suppress_line(counts=counts, minimum=minimum).cells
-    return Cut(
-        title,
-        [
-            (told(key), None if is_hidden else int(count))
-            for key, count, is_hidden in zip(keys, counts, hidden, strict=True)
-        ],
-    )
+def _never(low: int | None, ranks: list[int], rules: Sequence[PriorityRule]) -> bool:
+    """Whether the written rules, known to all, put nobody of this band in these classes."""
+    if low is None:
+        return not any(_may_be(None, rank, rules) for rank in ranks)
+    end = min((each for each in BANDS if each > low), default=AGE_MAX + 1)
+    return not any(_may_be(age, rank, rules) for age in range(low, end) for rank in ranks)
 
 
-def _placed(cpts: Cpts, settings: MtSettings, now: dt.datetime) -> Placed:
-    """Those a doctor accepted, once each, by their last acceptance."""
+def _may_be(age: int | None, rank: int, rules: Sequence[PriorityRule]) -> bool:
+    by_age = [each for each in rules if each.criterion == Criterion.AGE_FROM]
+    last = LAST_RANK
+    if age is not None:
+        last = min((each.rank for each in by_age if age >= each.threshold), default=LAST_RANK)
+    others = any(each.rank == rank for each in rules if each.criterion != Criterion.AGE_FROM)
+    return rank == last or (rank < last and others)
+
+
+def _by_commune(
+    cpts: Cpts, lines: Sequence[Waiting], minimum: int, now: dt.datetime
+) -> list[tuple[str, str, int | None]]:
+    """Every commune of the perimeter, and the others as one: which lines there are tells nothing."""
+    inside = Commune.objects.in_cpts(cpts, timezone.localdate(now)).order_by("name_key", "pk")
+    names = dict(inside.values_list("pk", "name")) | {"": ELSEWHERE}
+    found = dict.fromkeys(names, 0)
+    for each in lines:
+        insee = each.doctor_request.commune_id
+        found[insee if insee in found else ""] += 1
+    counts = told_line(np.array(list(found.values()), np.int64), minimum)
+    return [(insee, names[insee], n) for insee, n in zip(found, counts, strict=True)]
+
+
+def _placed(cpts: Cpts, now: dt.datetime) -> np.ndarray:
+    """Days of those a doctor accepted within a year, once each, to their last acceptance."""
     accepted = DoctorRequestEvent.objects.filter(
         cpts=cpts, kind=EventKind.ACCEPTED, at__gte=now - dt.timedelta(days=PLACED_DAYS)
     ).order_by("at", "pk")
     rows = accepted.values_list("doctor_request_id", "at", "doctor_request__waits_since")
-    days = list({pk: (at - since).days for pk, at, since in rows}.values())
-    kept = sum(each <= settings.promised_days for each in days)
-    hidden = suppress_line(
-        counts=np.array([kept, len(days) - kept], np.int64), minimum=settings.small_cell_min
-    )
-    shown = len(days) >= max(settings.small_cell_min, 1)
-    return Placed(
-        count=len(days) if shown or not days else None,
-        kept=None if hidden.cells[0] else kept,
-        late=None if hidden.cells[1] else len(days) - kept,
-        median_days=round(median(days)) if shown else None,
-        worst_days=max(days) if shown else None,
-    )
+    days = {pk: (at - since).days for pk, at, since in rows}
+    return np.array(list(days.values()), np.int64)
+
+
+# What those who see no request read
+
+
+def last_published(cpts: Cpts) -> PublishedNumbers | None:
+    return PublishedNumbers.objects.filter(cpts=cpts).order_by("taken_at", "pk").last()
+
+
+def is_publication_due(cpts: Cpts, settings: MtSettings, now: dt.datetime) -> bool:
+    """Enough people wait, and the last publication is old enough for many to have come and gone."""
+    last = last_published(cpts)
+    if last is not None and now - last.taken_at < dt.timedelta(days=PUBLISHED_DAYS):
+        return False
+    return DoctorRequest.objects.filter(cpts=cpts).open().count() >= max(settings.small_cell_min, 1)
+
+
+def figures_of(numbers: WaitingNumbers) -> dict[str, Any]:
+    """As it is stored."""
+    return asdict(numbers)
+
+
+def numbers_in(figures: dict[str, Any]) -> WaitingNumbers:
+    """As it was stored."""
+    waits = {name: ToldWaits(**figures[name]) for name in ("waiting", "placed")}
+    return WaitingNumbers(**figures | waits)
+
+
+def file_of(numbers: WaitingNumbers, cpts: Cpts, on: dt.date) -> Iterator[list[str]]:
+    """The same as a table, one number a line, the names of the columns first. `s`: hidden."""
+    yield list(HEAD)
+    for table, line, column, value in _cells(numbers):
+        told = SECRET if value is None else str(value)
+        yield [cpts.slug, on.isoformat(), table, line, column, told]
+
+
+def _cells(numbers: WaitingNumbers) -> Iterator[tuple[str, str, str, int | None]]:
+    for table in ("waiting", "placed"):
+        for code, value in asdict(getattr(numbers, table)).items():
+            yield table, "total", code, value
+    for label, value in zip(numbers.classes, numbers.totals, strict=True):
+        yield "age", "total", label, value
+    for label, total, cells in numbers.ages:
+        yield "age", label, "total", total
+        for name, value in zip(numbers.classes, cells, strict=False):
+            yield "age", label, name, value
+    for insee, name, value in numbers.communes:
+        yield "commune", insee or name, "total", value

@@ -3,13 +3,14 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 
-from django.db.models import Max, Q
+import numpy as np
+from django.db.models import Max, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from maillage.accounts.enums import Role
 from maillage.accounts.models import Seat
+from maillage.compute.waiting import Found, told_found
 from maillage.kernel.permissions import Actor
 from maillage.medecin_traitant.enums import (
     LAST_RANK,
@@ -30,7 +31,12 @@ from maillage.medecin_traitant.models import (
 from maillage.residents import queries as residents
 from maillage.territory.models import Cpts
 
-PLACED_DAYS = 365  # placements an announced wait is counted on
+PLACED_DAYS = 365  # requests an announced wait is counted on
+# A doctor said yes, and it held as far as anybody knows.
+HAVE_FOUND = (
+    *(DoctorRequestState.ACCEPTED, DoctorRequestState.DECLARED),
+    DoctorRequestState.CLOSED_AFTER_SIX_MONTHS,
+)
 
 
 def age_on(birth_date: dt.date | None, on: dt.date) -> int | None:
@@ -63,6 +69,15 @@ def priority_of(
         if _meets(rule, doctor_request, age, days):
             return rule.rank, rule
     return LAST_RANK, None
+
+
+def class_text(*ranks: int) -> str:
+    """Classes in words: "priorités 3, 4 ou aucune"."""
+    first = [str(rank) for rank in ranks if rank < LAST_RANK]
+    if not first:
+        return "sans priorité"
+    told = f"priorité{'s' if len(first) > 1 else ''} {', '.join(first)}"
+    return f"{told} ou aucune" if LAST_RANK in ranks else told
 
 
 # The list
@@ -144,14 +159,24 @@ def next_number(cpts: Cpts) -> int:
     return (DoctorRequest.objects.filter(cpts=cpts).aggregate(n=Max("number"))["n"] or 0) + 1
 
 
-def estimate_of(cpts: Cpts, settings: MtSettings, *, now: dt.datetime) -> int | None:
-    """Days that half of those placed within a year waited; None below the smallest number told."""
+def estimate_of(cpts: Cpts, settings: MtSettings, *, now: dt.datetime) -> Found | None:
+    """How long the requests received within a year took to find a doctor, those that still wait too;
+    None: too few to say. A request given up or found otherwise counts as long as it lasted."""
     since = now - dt.timedelta(days=PLACED_DAYS)
-    placed = DoctorRequestEvent.objects.filter(
-        cpts=cpts, kind=EventKind.ACCEPTED, at__gte=since
-    ).values_list("at", "doctor_request__waits_since")
-    days = [(at - waits_since).days for at, waits_since in placed]
-    return round(median(days)) if len(days) >= max(settings.small_cell_min, 1) else None
+    accepted = DoctorRequestEvent.objects.filter(
+        cpts=cpts, doctor_request=OuterRef("pk"), kind=EventKind.ACCEPTED
+    ).order_by("-at")
+    received = DoctorRequest.objects.filter(cpts=cpts, waits_since__gte=since).exclude(
+        state=DoctorRequestState.MERGED
+    )
+    found, days = [], []
+    for state, begun, closed, at in received.values_list(
+        "state", "waits_since", "closed_at", Subquery(accepted.values("at")[:1])
+    ):
+        is_found = state in HAVE_FOUND and at is not None
+        found.append(is_found)
+        days.append(max(((at if is_found else closed or now) - begun).days, 0))
+    return told_found(np.array(days, np.int64), np.array(found, np.bool_), settings.small_cell_min)
 
 
 # Who answers for a request, and what the clock looks at

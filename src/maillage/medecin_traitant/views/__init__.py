@@ -20,8 +20,9 @@ from maillage.medecin_traitant.views.desk import (
     waiting,
     withdraw,
 )
+from maillage.medecin_traitant.views.figures import numbers, numbers_file
 from maillage.medecin_traitant.views.links import follow, follow_link, offer_link
-from maillage.medecin_traitant.views.matching import matching, numbers, send
+from maillage.medecin_traitant.views.matching import matching, send
 from maillage.medecin_traitant.views.offers import (
     ask,
     offer,
@@ -35,6 +36,7 @@ from maillage.medecin_traitant.views.settings import cpam, rules, settings
 __all__ = [
     "matching",
     "numbers",
+    "numbers_file",
     "send",
     "answer",
     "attribution",

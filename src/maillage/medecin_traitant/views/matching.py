@@ -12,7 +12,7 @@ from maillage.kernel.pages import page, render_page
 from maillage.medecin_traitant import actions, queries
 from maillage.medecin_traitant.models import DoctorRequest
 from maillage.medecin_traitant.rules import can_see_health
-from maillage.medecin_traitant.views.desk import COORDINATE, DESK
+from maillage.medecin_traitant.views.desk import COORDINATE
 
 PAIRS_PER_PAGE = 50
 CHOICES_MAX = 500
@@ -46,7 +46,8 @@ def matching(request):
     kept = [("choix", f"{one}:{other}") for one, other in choices.items()]
     context = {
         "found": found,
-        "whole": queries.whole_of(found),
+        "proof": queries.proof_of(found),
+        "whole": queries.whole_of(found, settings.small_cell_min),
         "lines": Paginator(placed, per_page).get_page(request.GET.get("page")),
         "to_print": to_print,
         "left": left,
@@ -56,22 +57,11 @@ def matching(request):
         "health": can_see_health(request.actor, request.cpts, settings),
         "choices": choices,
         "aside": queries.ASIDE,
+        "exact_max": queries.EXACT_MAX,
         "now": now,
         "query": f"{urlencode(kept)}&" if kept else "",
     }
     return render_page(request, "medecin_traitant/matching.html", context)
-
-
-@page(DESK, COORDINATE)
-def numbers(request):
-    """The waiting list in numbers, fit for a meeting."""
-    settings = queries.last_settings(request.cpts)
-    if settings is None:
-        return render_page(request, "medecin_traitant/not_set.html")
-    now, rules = timezone.now(), queries.rules_of(request.cpts)
-    found = queries.numbers_of(request.cpts, settings, rules, now=now)
-    context = {"found": found, "settings": settings, "now": now}
-    return render_page(request, "medecin_traitant/numbers.html", context)
 
 
 @page(COORDINATE, methods=("POST",))

@@ -34,8 +34,10 @@ class Command(BaseCommand):
             self.one(cpts, actions.close, doctor_request=each)
         for each in queries.due_reminders(cpts, settings, now):
             self.one(cpts, actions.remind, doctor_request=each)
+        if queries.is_publication_due(cpts, settings, now):
+            self.one(cpts, actions.publish_numbers, cpts=cpts)
 
-    def one(self, cpts, action, **given) -> None:
+    def one(self, cpts, action, /, **given) -> None:
         """A refusal of one thing never stops the others: it is said, and tried again next time."""
         try:
             action(by=SYSTEM, **given)

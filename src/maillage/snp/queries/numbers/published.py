@@ -14,7 +14,12 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from maillage.compute.disclosure import HiddenTable, suppress_line, suppress_table
+from maillage.compute.disclosure import (
+    HiddenTable,
+    join_columns,
+    suppress_line,
+    suppress_table,
+)
 from maillage.compute.percentiles import percentiles
 from maillage.snp.enums import RefusalReason
 from maillage.snp.models import DeskSettings
@@ -144,17 +149,16 @@ def _perimeter(cpts: Cpts, on: dt.date) -> dict[str, str]:
 def _quarter(
     groups: Groups, keeps: list[int], columns: Bools, inside: Bools, minimum: int
 ) -> _Quarter:
-    line = suppress_line(counts=(columns & inside).sum(axis=1), minimum=minimum)
-    joined = [frozenset({j}) for j in range(len(COLUMNS)) if not line.cells[j]]
-    if line.cells.any():
-        joined.append(frozenset(np.flatnonzero(line.cells).tolist()))
+    shown = join_columns(totals=(columns & inside).sum(axis=1), minimum=minimum)
+    is_small = not shown
+    joined = [frozenset(each) for each in shown or [range(len(COLUMNS))]]
     counts = np.stack(
         [counts_by(groups, columns[sorted(each)].any(axis=0) & inside)[keeps] for each in joined],
         axis=1,
     )
     hidden = (
         HiddenTable(np.ones(counts.shape, dtype=bool), np.ones(len(counts), dtype=bool))
-        if line.total
+        if is_small
         else _suppressed(counts.tobytes(), counts.shape, minimum)
     )
     totals = _shown(joined, counts.sum(axis=0), np.zeros(len(joined), dtype=bool), False)
@@ -164,8 +168,8 @@ def _quarter(
         labels=[groups.labels[i] for i in keeps],
         counts=counts,
         hidden=hidden,
-        totals=dict.fromkeys(SHOWN) if line.total else totals,
-        is_small=line.total,
+        totals=dict.fromkeys(SHOWN) if is_small else totals,
+        is_small=is_small,
     )
 
 
