@@ -16,6 +16,9 @@ from maillage.availability.actions import open_once, set_asking
 from maillage.availability.actions.opening import BadOpening
 from maillage.availability.models import Slot
 from maillage.directory.models import ProfessionalAccount
+from maillage.medecin_traitant import actions as medecin_traitant
+from maillage.medecin_traitant import queries as links
+from maillage.medecin_traitant.models import Attribution, DoctorOffer, DoctorRequest
 from maillage.snp import actions
 from maillage.snp.gateway import proposed_settings
 from maillage.snp.models import OnCall
@@ -217,6 +220,24 @@ def absence():
     }
 
 
+def doctor_links():
+    """The three signed links of the search for a médecin traitant, as their messages give them, and
+    the proposal that the third one answers."""
+    cpts = Cpts.objects.get(slug=MAIN)
+    with scope(cpts=cpts):
+        medecin_traitant.ask_doctors(by=people(cpts)["coordinator"], cpts=cpts)
+        waits = DoctorRequest.objects.earliest("waits_since")
+        asked = DoctorOffer.objects.filter(answered_at=None).earliest("pk")
+        sent = Attribution.objects.filter(state="sent").earliest("pk")
+    return {
+        "SUIVI": links.link_to_request(waits),
+        "OFFRE": links.link_to_offer(asked),
+        "REPONSE": links.link_to_attribution(sent),
+        "PROPOSEE": str(sent.pk),
+    }
+
+
 def write(name):
     """Prepare one of them and print what it made."""
-    print(json.dumps({"climb": climb, "absence": absence}[name]()))
+    scenes = {"climb": climb, "absence": absence, "doctor_links": doctor_links}
+    print(json.dumps(scenes[name]()))

@@ -9,9 +9,11 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import HERE
+from tests.browser.conftest import HERE, Server
 
 pytestmark = pytest.mark.browser
+SITE = HERE.replace("/c/", "/p/")
+VISITOR = "Visiteur"  # who has no account
 PAGES = {
     "Malo Standard": [
         *("snp/", "snp/nouvelle/", "annuaire/", "annuaire/?q=coqelico", "habitants/"),
@@ -23,7 +25,8 @@ PAGES = {
         *("snp/astreinte/", "snp/chiffres/", "creneaux/"),
         *("habitants/HABITANT/", "habitants/HABITANT/modifier/"),
         *("medecin-traitant/", "medecin-traitant/nouvelle/", "medecin-traitant/ATTEND/"),
-        *("medecin-traitant/cpam/", "/medecin-traitant/suivi/"),
+        *("medecin-traitant/cpam/", "medecin-traitant/chiffres/"),
+        "medecin-traitant/nouvelle/?foyer=ATTEND",
     ],
     "Nour Coordination": [
         *(
@@ -38,10 +41,12 @@ PAGES = {
         *("sollicitations/repartition/", "snp/bris-de-glace/"),
         *("medecin-traitant/", "medecin-traitant/ATTEND/", "medecin-traitant/offres/"),
         *("medecin-traitant/reglages/", "medecin-traitant/attribution/"),
-        "medecin-traitant/chiffres/",
+        *("medecin-traitant/chiffres/", "medecin-traitant/attribution/?prix=1"),
+        *("site/", "site/nouvelle-page/", "site/images/", "site/annuaire/"),
+        *("site/pages/PAGE/", "site/pages/PAGE/apercu/", "site/pages/PAGE/versions/"),
     ],
     "Ariane Administration": [
-        *("", "roles/", "envois/", "information/", "conservation/"),
+        *("", "roles/", "envois/", "information/", "conservation/", "medecin-traitant/reglages/"),
         *("/compte/", "/compte/sessions/", "/compte/2fa/", "/compte/2fa/totp/activate/"),
         *("/compte/2fa/webauthn/", "/compte/2fa/webauthn/add/", "/compte/password/change/"),
         "/compte/fiche/",
@@ -50,7 +55,8 @@ PAGES = {
         *("", "disponibilites/", "disponibilites/visibilite/", "delegations/"),
         *("sollicitations/", "sollicitations/recues/", "sollicitations/repartition/"),
         *("snp/bris-de-glace/", "/compte/fiche/"),
-        *("medecin-traitant/offre/", "medecin-traitant/signaler/"),
+        *("medecin-traitant/offre/", "medecin-traitant/signaler/", "site/ma-fiche/"),
+        "medecin-traitant/proposition/PROPOSEE/",
     ],
     "Célestin Secrétariat": [
         *("", "disponibilites/", "disponibilites/semaines/", "delegations/", "sollicitations/"),
@@ -62,6 +68,17 @@ PAGES = {
     "Lise Lecture": ["", "territoire/", "snp/chiffres/"],
     "Prune Présidence": ["", "sollicitations/repartition/"],
     "Octave Trésorerie": [""],
+    VISITOR: [
+        *(
+            SITE,
+            f"{SITE}professionnels/",
+            f"{SITE}professionnels/?minutes=20",
+            f"{SITE}vos-droits/",
+        ),
+        *(f"{SITE}medecin-traitant/", f"{SITE}medecin-traitant/demande/"),
+        *(f"{SITE}qui-sommes-nous/", f"{SITE}nous-rejoindre/", f"{SITE}pages/mentions-legales/"),
+        *("/medecin-traitant/suivi/", "SUIVI", "OFFRE", "REPONSE"),
+    ],
 }
 VIEWS = [(1440, 900, "light"), (1100, 800, "light"), (320, 640, "dark")]
 WIDER = "document.documentElement.scrollWidth > innerWidth"
@@ -95,28 +112,35 @@ def resident(serve, folder):
     return first_request(folder, "resident_id")
 
 
-@pytest.fixture
-def waiting(serve, folder):
-    """The id of the request that has waited longest for a médecin traitant."""
-    query = "SELECT id FROM medecin_traitant_doctorrequest ORDER BY waits_since LIMIT 1"
+def oldest(folder, table, order):
     with closing(sqlite3.connect(folder / "maillage.sqlite3")) as database:
+        query = f"SELECT id FROM {table} ORDER BY {order} LIMIT 1"  # noqa: S608 - our own words
         return str(database.execute(query).fetchone()[0])
 
 
+@pytest.fixture(scope="session")
+def links(serve, folder):
+    """What a doctor and a resident receive to answer without an account."""
+    made = Server(folder).scene("doctor_links")
+    return {word: urlsplit(each).path for word, each in made.items()}
+
+
 @pytest.fixture
-def paths(care_request, resident, waiting):
+def paths(folder, care_request, resident, links):
     """The pages of somebody, on real objects."""
+    words = links | {
+        "DEMANDE": care_request,
+        "HABITANT": resident,
+        "ATTEND": oldest(folder, "medecin_traitant_doctorrequest", "waits_since"),
+        "PAGE": oldest(folder, "public_publicpage", "id"),
+    }
 
     def written(path):
-        for word, pk in (("DEMANDE", care_request), ("HABITANT", resident), ("ATTEND", waiting)):
-            path = path.replace(word, pk)
-        return path
+        for word, text in words.items():
+            path = path.replace(word, text)
+        return path if path.startswith("/") else HERE + path
 
-    return lambda who: [
-        path if path.startswith("/") else HERE + path
-        for each in PAGES[who]
-        for path in [written(each)]
-    ]
+    return lambda who: [written(path) for path in PAGES[who]]
 
 
 @pytest.mark.parametrize("who", PAGES)
@@ -133,7 +157,8 @@ def test_pages_are_accessible_and_fit(browser, serve, enter, axe, paths, who):
             else None
         ),
     )
-    enter(page, who)
+    if who != VISITOR:
+        enter(page, who)
     for path in paths(who):
         for width, height, scheme in VIEWS:
             page.set_viewport_size({"width": width, "height": height})
@@ -144,7 +169,7 @@ def test_pages_are_accessible_and_fit(browser, serve, enter, axe, paths, who):
                     faults.append(f"{path}: {answer.status}")
                     break
                 assert "default-src 'none'" in answer.headers["content-security-policy"]
-                assert "no-store" in answer.headers["cache-control"]
+                assert path.startswith(SITE) or "no-store" in answer.headers["cache-control"]
             line = f"{path} {width} {scheme}"
             faults += [f"{line}: {each}" for each in axe(page)]
             if page.evaluate(WIDER):
@@ -158,7 +183,8 @@ def test_pages_work_without_scripts(browser, serve, enter, paths, who):
     """Loaded on a narrow screen, then drawn on a wide one. axe itself is a script: not here."""
     faults = []
     page = browser.new_context(java_script_enabled=False).new_page()
-    enter(page, who)
+    if who != VISITOR:
+        enter(page, who)
     for path in paths(who):
         page.set_viewport_size({"width": 320, "height": 640})
         answer = page.goto(serve + path)
