@@ -13,6 +13,7 @@ from maillage.accounts.enums import Role
 from maillage.accounts.rules import SYSTEM
 from maillage.compute.assignment import Demand, Pairs
 from maillage.kernel.errors import NotAllowed
+from maillage.kernel.words import NBSP
 from maillage.medecin_traitant import actions, queries
 from maillage.medecin_traitant.models import Attribution, DoctorRequest, MtSettings
 from maillage.territory.models import Commune
@@ -144,7 +145,10 @@ def test_nobody_within_reach_says_what_would_do(take, doctor, offers, run):
     housebound = take(can_travel=False)
     _, left = queries.explained(run())
     told = {each.doctor_request: (each.why, each.would_do) for each in left}
-    assert told[far] == ("1 médecin offre des places : 1 trop loin.", "Une offre plus proche.")
+    assert told[far] == (
+        f"1 médecin offre des places{NBSP}: 1 trop loin.",
+        "Une offre plus proche.",
+    )
     assert "1 hors de cet âge" in told[child][0] and "cet âge" in told[child][1]
     assert "1 sans visite à domicile" in told[housebound][0]
     assert told[housebound][1] == "Une offre avec visites à domicile."

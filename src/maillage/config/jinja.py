@@ -47,8 +47,8 @@ def environment(**options) -> Environment:
     env.filters |= {
         each.__name__: each
         for each in (
-            *(words.number, words.phone, words.clock, words.day, words.full_date, words.moment),
-            *(words.duration, words.since, words.ago, words.iso, words.plural),
+            *(words.number, words.phone, words.clock, words.day, words.full_date, words.dated),
+            *(words.moment, words.duration, words.since, words.ago, words.iso, words.plural),
             *(pins.spread, pins.names, pins.drop),
         )
     }

@@ -70,6 +70,11 @@ def full_date(value: dt.date) -> str:
     return f"{WEEKDAYS[date.weekday()]} {date.day} {MONTHS[date.month - 1]} {date.year}"
 
 
+def dated(value: dt.date) -> str:
+    """As "23/11/2026": the day here of a moment, not that of UTC."""
+    return _day_of(value).strftime("%d/%m/%Y")
+
+
 def moment(value: dt.datetime) -> str:
     """As "14 h 20" today, else "demain 14 h 20", "lun. 23 nov. 14 h 20"."""
     if _day_of(value) == timezone.localdate():

@@ -317,11 +317,11 @@ class RulesForm(forms.Form):
                 continue
             self.criteria.append(criterion)
             self.fields[f"rank_{criterion}"] = forms.ChoiceField(
-                label=capfirst(criterion.label), choices=ranks, required=False
+                label=capfirst(criterion.label.partition(",")[0]), choices=ranks, required=False
             )
             if criterion in WITH_A_THRESHOLD:
                 self.fields[f"threshold_{criterion}"] = forms.IntegerField(
-                    label=f"Seuil : {criterion.label}", required=False, min_value=1, max_value=3650
+                    label=capfirst(criterion.label), required=False, min_value=1, max_value=3650
                 )
         self.order_fields([*(name for name in self.fields if name != "source"), "source"])
 

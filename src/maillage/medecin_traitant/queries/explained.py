@@ -9,6 +9,7 @@ from maillage.compute.assignment import NOBODY
 from maillage.compute.explanation import Choices, Missing, WhyNobody, WhyNot, choices, missing
 from maillage.compute.waiting import told_table
 from maillage.directory.models import Professional
+from maillage.kernel.words import NBSP
 from maillage.medecin_traitant.models import DoctorRequest, PriorityRule
 from maillage.medecin_traitant.queries.matching import Matching, Person
 from maillage.medecin_traitant.queries.waiting import class_text
@@ -143,7 +144,7 @@ def _options(matching: Matching, person: Person, *, without: int) -> list[Option
 
 def _why(matching: Matching, person: Person, j: int, trip: str) -> str:
     """What decides: the trip, the place, the home visit, the household."""
-    said = [f"trajet : {trip}"]
+    said = [f"Trajet{NBSP}: {trip}"]
     count = int(np.count_nonzero(matching.found.doctor == j))
     taken, places = int(matching.doctors.taken[j]), matching.doctors.offers[j].per_month
     filled = f"{taken + count} places prises" if taken + count > 1 else "1 place prise"
@@ -161,7 +162,7 @@ def _why(matching: Matching, person: Person, j: int, trip: str) -> str:
         ]
         if mates:
             said.append("le même médecin que son foyer")
-    return f"{'; '.join(said).replace('; ', ' ; ')}.".capitalize()
+    return f"{f'{NBSP}; '.join(said)}."
 
 
 def _why_not(matching: Matching, said: Choices, i: int) -> str:
@@ -175,17 +176,20 @@ def _why_not(matching: Matching, said: Choices, i: int) -> str:
     more = round(float(said.more_minutes[i]))
     match why:
         case WhyNot.FULL:
-            return f"{name} ({trip}) : ses places du mois sont toutes prises."
+            return f"{name} ({trip}){NBSP}: ses places du mois sont toutes prises."
         case WhyNot.FARTHER:
-            return f"{name} ({trip}) : {max(more, 1)} min de trajet de plus."
+            return f"{name} ({trip}){NBSP}: {max(more, 1)} min de trajet de plus."
         case WhyNot.BUSIER:
-            return f"{name} ({trip}) : il prendrait déjà plus de patients ce mois-ci."
+            return f"{name} ({trip}){NBSP}: il prendrait déjà plus de patients ce mois-ci."
         case _ if matching.certified is not None:
             return (
-                f"{name} ({trip}) coûterait un peu moins : cette attribution approche la meilleure."
+                f"{name} ({trip}) coûterait un peu moins{NBSP}: cette attribution approche la "
+                "meilleure."
             )
         case _:
-            return f"{name} ({trip}) coûterait moins : un choix à la main ou un foyer est gardé."
+            return (
+                f"{name} ({trip}) coûterait moins{NBSP}: un choix à la main ou un foyer est gardé."
+            )
 
 
 def _left_out(matching: Matching, lacks: Missing, i: int) -> LeftOut:
@@ -232,7 +236,7 @@ def _nobody_possible(matching: Matching, person: Person) -> tuple[str, str]:
         wanted = "une offre avec visites à domicile"
     elif counted["hors de cet âge"]:
         wanted = "une offre plus proche, ou ouverte à cet âge"
-    return f"{offers} des places : {told}.", f"{wanted}."
+    return f"{offers} des places{NBSP}: {told}.", f"{wanted}."
 
 
 def whole_of(matching: Matching, minimum: int) -> Whole:

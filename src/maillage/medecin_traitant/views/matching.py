@@ -34,7 +34,7 @@ def matching(request):
     settings = queries.last_settings(request.cpts)
     if settings is None:
         return render_page(request, "medecin_traitant/not_set.html")
-    rules, now = queries.rules_of(request.cpts), timezone.now()
+    rules, now = queries.rules_of(request.cpts), timezone.localtime()
     choices = _pairs(request.GET.getlist("choix"))
     found = queries.matching_for(request.cpts, settings, rules, now=now, choices=choices)
     placed, left = queries.explained(found)
