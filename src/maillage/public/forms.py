@@ -105,21 +105,22 @@ class AskForm(forms.Form):
         initial=1,
     )
     can_travel = forms.TypedChoiceField(
-        label="Peut se rendre au cabinet",
+        label="Pouvez-vous vous rendre au cabinet ?",
         choices=[("yes", "oui"), ("no", "non, il faut une visite à domicile")],
         coerce=lambda text: text == "yes",
         empty_value=True,
     )
     ald = forms.ChoiceField(
-        label="Affection de longue durée (ALD)",
+        label="Êtes-vous en affection de longue durée (ALD) ?",
         required=False,
         choices=[("", "je préfère ne pas répondre"), *Answer.choices],
         help_text="Oui ou non, jamais laquelle. Sert seulement à l'ordre des demandes.",
     )
     c2s = forms.ChoiceField(
-        label="C2S ou AME",
+        label="Avez-vous la C2S ou l'AME ?",
         required=False,
         choices=[("", "je préfère ne pas répondre"), *Answer.choices],
+        help_text="Complémentaire santé solidaire, aide médicale de l'État.",
     )
     language = forms.ChoiceField(
         label="Langue souhaitée", required=False, choices=[("", "français"), *Language.choices]
