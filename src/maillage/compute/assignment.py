@@ -79,6 +79,25 @@ class Assignment:
     pair: Int64 = field(repr=False)  # row of Pairs taken by each person, NOBODY when left out
 
 
+@dataclass(frozen=True, slots=True)
+class Certified:
+    """`assignment`, and what bounds it: no attribution places more than `placed_at_most[c]` people of
+    the classes 0 to c together; none that places as many of each class costs less than
+    `cost_at_least` (minutes)."""
+
+    assignment: Assignment
+    placed_at_most: Int64
+    cost_at_least: float
+
+    @property
+    def gap(self) -> float:
+        """How far the cost is from the bound, over the bound; infinite above a bound of nothing."""
+        above = self.assignment.cost - self.cost_at_least
+        if not above:
+            return 0.0
+        return above / self.cost_at_least if self.cost_at_least else float("inf")
+
+
 class BadDemand(ValueError):
     """Arrays that do not fit together."""
 

@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from maillage.compute.assignment import (
     NOBODY,
     TENTHS,
-    Assignment,
     AssignmentWeights,
     Bools,
+    Certified,
     Demand,
     Int64,
     Pairs,
@@ -48,25 +48,6 @@ AGAIN = 10  # how often a round is made again, at most, when a lowered price kep
 LOWER = 3  # by how many steps of the round before the prices are lowered
 FAR = 2**60
 SPAN = 2  # price of a class above the next, in times the dearest pair
-
-
-@dataclass(frozen=True, slots=True)
-class Certified:
-    """`assignment`, and what bounds it: no attribution places more than `placed_at_most[c]` people of
-    the classes 0 to c together; none that places as many of each class costs less than
-    `cost_at_least` (minutes)."""
-
-    assignment: Assignment
-    placed_at_most: Int64
-    cost_at_least: float
-
-    @property
-    def gap(self) -> float:
-        """How far the cost is from the bound, over the bound; infinite above a bound of nothing."""
-        above = self.assignment.cost - self.cost_at_least
-        if not above:
-            return 0.0
-        return above / self.cost_at_least if self.cost_at_least else float("inf")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,11 @@ from maillage.compute.assignment import (
     NOBODY,
     Assignment,
     AssignmentWeights,
+    Certified,
     Demand,
     Pairs,
     solve,
 )
-from maillage.compute.auction import Certified, approximate
 from maillage.compute.households import ALONE, Gathering, gather
 from maillage.medecin_traitant.enums import AttributionState as A
 from maillage.medecin_traitant.enums import DoctorRequestState
@@ -211,6 +211,9 @@ def matching_for(
 def _solved(demand, pairs, weights, is_exact, fixed=None) -> tuple[Assignment, Certified | None]:
     if is_exact:
         return solve(demand, pairs, weights, fixed), None
+    # Numba comes with it, 60 MB a process: no CPTS but the largest ever needs it.
+    from maillage.compute.auction import approximate  # noqa: PLC0415
+
     near = approximate(demand, pairs, weights, fixed=fixed)
     return near.assignment, near
 
