@@ -82,7 +82,8 @@ def test_a_declaration_is_asked_about_each_month_until_it_is_confirmed(
     assert "pas encore confirmée" in again(accepted).alert
     clock.move(days=settings_mt.confirm_days)
     assert told() == 2
-    actions.confirm_declaration(by=desk, doctor_request=accepted)
+    made = actions.confirm_declaration(by=desk, doctor_request=accepted)
+    actions.record_call(by=desk, doctor_request=made, is_reached=True)
     clock.move(days=settings_mt.confirm_days)
     assert told() == 2
 

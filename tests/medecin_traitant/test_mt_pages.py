@@ -110,12 +110,12 @@ def test_the_filters_narrow(client, cpts, made, take):
     sign_in(client, cpts, Role.DISPATCHER)
     for query, shown in (
         ("", True),
-        ("?classe=1", False),
-        ("?classe=9", True),
+        ("?priorite=1", False),
+        ("?priorite=9", True),
         (f"?commune={MONTCEAU}", True),
         ("?attente=30", False),
         ("?etat=withdrawn", False),
-        ("?classe=rien&etat=rien", True),
+        ("?priorite=rien&etat=rien", True),
     ):
         page = client.get(at("waiting", cpts) + query)
         assert page.status_code == 200

@@ -30,6 +30,8 @@ TRANSITIONS: dict[str, frozenset[str]] = {
     S.MERGED: frozenset({S.WAITING}),  # merged by mistake
 }
 OPEN = (S.WAITING, S.PROPOSED, S.ACCEPTED)
+# Not a state: closed, and somebody is still to be told.
+TO_CALL = "to_call"
 WITH_A_DOCTOR = (S.PROPOSED, S.ACCEPTED, S.DECLARED, S.CLOSED_AFTER_SIX_MONTHS)
 
 
@@ -47,6 +49,10 @@ class Channel(models.TextChoices):
 HOUSEHOLD_MAX = 20
 # What whoever asks on the public site acts under: the form, and nothing else.
 PUBLIC_SITE = "public_site"
+# Somebody else told of the resident: what they gave was not given to be written to.
+GIVEN_BY_OTHERS = (Channel.PROFESSIONAL, Channel.CPAM_FILE)
+# Nobody is there to be given the code by voice.
+FROM_AFAR = (*GIVEN_BY_OTHERS, Channel.PAPER)
 # What the desk chooses from: a file is loaded, a professional signals from their own page.
 AT_THE_DESK = (Channel.PHONE, Channel.DESK, Channel.PAPER, Channel.RESIDENT, Channel.PROFESSIONAL)
 
@@ -124,6 +130,10 @@ class AnsweredVia(models.TextChoices):
     LINK = "link", "le lien reçu"
     PAGE = "page", "sa page"
     COORDINATION = "coordination", "la coordination, de vive voix"
+
+
+# Closed, calls without an answer after which the desk stops trying to tell.
+LAST_CALL = 3
 
 
 class EventKind(models.TextChoices):

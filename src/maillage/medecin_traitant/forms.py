@@ -57,7 +57,12 @@ class IntakeForm(SignalForm):
     channel = forms.ChoiceField(
         label="Arrivée par", choices=[(each.value, each.label) for each in AT_THE_DESK]
     )
-    email = forms.EmailField(label="Adresse électronique", required=False, max_length=254)
+    email = forms.EmailField(
+        label="Adresse électronique",
+        required=False,
+        max_length=254,
+        help_text="La CPTS y écrit où en est la demande, quand elle ne peut pas envoyer de SMS.",
+    )
     ald = forms.ChoiceField(
         label="Affection de longue durée (ALD)",
         choices=[UNSAID, *Answer.choices],
@@ -109,7 +114,7 @@ def _known(resident) -> str:
 class FiltersForm(forms.Form):
     """What the list is narrowed to."""
 
-    classe = forms.ChoiceField(label="Classe", required=False)
+    priorite = forms.ChoiceField(label="Priorité", required=False)
     commune = forms.ChoiceField(label="Commune", required=False)
     attente = forms.ChoiceField(
         label="Attente",
@@ -122,7 +127,11 @@ class FiltersForm(forms.Form):
     def __init__(self, data=None, *, communes, states):
         super().__init__(data)
         ranks = [(str(each), f"priorité {each}") for each in range(1, LAST_RANK)]
-        self.fields["classe"].choices = [("", "toutes"), *ranks, (str(LAST_RANK), "sans priorité")]
+        self.fields["priorite"].choices = [
+            ("", "toutes"),
+            *ranks,
+            (str(LAST_RANK), "sans priorité"),
+        ]
         self.fields["commune"].choices = [("", "toutes"), *communes]
         self.fields["etat"].choices = [("", "ouvertes"), *states]
 

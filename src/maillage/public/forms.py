@@ -126,7 +126,12 @@ class AskForm(forms.Form):
         label="Langue souhaitée", required=False, choices=[("", "français"), *Language.choices]
     )
     last_doctor = forms.CharField(label="Dernier médecin", required=False, max_length=120)
-    email = forms.EmailField(label="Adresse électronique", required=False, max_length=254)
+    email = forms.EmailField(
+        label="Adresse électronique",
+        required=False,
+        max_length=254,
+        help_text="La CPTS y écrit où en est votre demande, quand elle ne peut pas envoyer de SMS.",
+    )
     sms_allowed = forms.BooleanField(
         label="J'accepte un SMS avec le lien de suivi", required=False, initial=True
     )

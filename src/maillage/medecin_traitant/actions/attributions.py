@@ -13,9 +13,9 @@ from maillage.kernel import journal, pulse
 from maillage.kernel.errors import DomainError, NotAllowed
 from maillage.kernel.permissions import Actor
 from maillage.kernel.transitions import check_transition
-from maillage.medecin_traitant.actions.ends import end_attribution
+from maillage.medecin_traitant.actions.ends import end_attribution, say_end
 from maillage.medecin_traitant.actions.life import TooLate, lock, lock_open, move, save, tell
-from maillage.medecin_traitant.actions.notices import tell_accepted, tell_proposed
+from maillage.medecin_traitant.actions.notices import tell_accepted, tell_proposed, tell_waits_again
 from maillage.medecin_traitant.enums import (
     ATTRIBUTION_TRANSITIONS,
     AnsweredVia,
@@ -31,6 +31,8 @@ from maillage.medecin_traitant.rules import can_answer, can_propose, follows
 from maillage.residents import actions as residents
 from maillage.residents.rules import covers
 from maillage.territory.models import Cpts
+
+CALL_DOCTOR = "Ce médecin n'a ni mobile ni adresse connus : appelez-le pour avoir sa réponse."
 
 
 class NotSuitable(DomainError):
@@ -61,9 +63,7 @@ def propose_doctor(
     settings = settings_of(cpts, now)
     doctor_request.doctor = professional
     doctor_request.deadline_on = today + dt.timedelta(days=settings.answer_days)
-    doctor_request.alert = ""
     doctor_request.reminded_at = None
-    save(doctor_request)
     attribution = Attribution.objects.create(
         cpts=cpts,
         doctor_request=doctor_request,
@@ -72,9 +72,11 @@ def propose_doctor(
         sent_by_id=by.seat_id,
         answer_by=doctor_request.deadline_on,
     )
+    is_told = tell_proposed(attribution, by=by)
+    doctor_request.alert = "" if is_told else CALL_DOCTOR
+    save(doctor_request)
     tell(doctor_request, EventKind.PROPOSED, f"Proposée à {professional}.", by=by)
     journal.record("mt.proposed", attribution, by=by, cpts=cpts, professional=professional.pk)
-    tell_proposed(attribution, by=by)
     pulse.bump(cpts.pk, reach=pulse.Reach.BOARD)
     return attribution
 
@@ -200,8 +202,13 @@ def take_back_attribution(*, by: Actor, attribution: Attribution) -> Attribution
     attribution, doctor_request = _lock(by, attribution)
     if attribution.state == AttributionState.WITHDRAWN:
         return attribution
-    end_attribution(attribution, AttributionState.WITHDRAWN, by=by)
-    _wait_again(doctor_request, "Proposition retirée : proposez un autre médecin.")
+    was_accepted = doctor_request.state == DoctorRequestState.ACCEPTED
+    left = [] if end_attribution(attribution, AttributionState.WITHDRAWN, by=by) else ["le médecin"]
+    if was_accepted:  # the resident was told of it, and perhaps of the name
+        tell_waits_again(doctor_request, by=by)
+        left.append("l'habitant")
+    call = f"appelez {' et '.join(left)}, " if left else ""
+    _wait_again(doctor_request, f"Proposition retirée : {call}proposez un autre médecin.")
     text = f"Proposition à {attribution.professional} retirée."
     tell(doctor_request, EventKind.REFUSED, text, by=by)
     journal.record("mt.proposal_withdrawn", attribution, by=by, cpts=attribution.cpts_id)
@@ -239,6 +246,7 @@ def confirm_declaration(*, by: Actor, doctor_request: DoctorRequest) -> DoctorRe
     if doctor_request.state == DoctorRequestState.DECLARED:
         return doctor_request
     move(doctor_request, DoctorRequestState.DECLARED)
+    say_end(doctor_request, by=by)
     save(doctor_request)
     held = doctor_request.resident
     kept = ("family_name", "given_name", "birth_date", "commune", "phone", "email")

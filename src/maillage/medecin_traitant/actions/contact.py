@@ -5,8 +5,8 @@ from django.db import transaction
 from maillage.kernel import journal, pulse
 from maillage.kernel.errors import NotAllowed
 from maillage.kernel.permissions import Actor
-from maillage.medecin_traitant.actions.life import Incomplete, lock_open, save, tell
-from maillage.medecin_traitant.enums import EventKind
+from maillage.medecin_traitant.actions.life import Incomplete, lock_followed, save, tell
+from maillage.medecin_traitant.enums import LAST_CALL, OPEN, EventKind
 from maillage.medecin_traitant.models import DoctorRequest
 from maillage.medecin_traitant.rules import can_keep_requests
 from maillage.residents import actions as residents
@@ -23,7 +23,8 @@ def record_call(
     information: str = "",
 ) -> DoctorRequest:
     """The desk called: nobody answered, or the person was told where the request is, and perhaps
-    agreed to share, or was read the notice. What the desk had to look at is then seen to.
+    agreed to share, or was read the notice. What the desk had to look at is then seen to; a closed
+    request after several calls without an answer too.
 
     Raises NotAllowed, TooLate, Incomplete (nobody answered, and yet agreed), BadConsent.
     """
@@ -31,7 +32,7 @@ def record_call(
         raise NotAllowed("Seul le guichet note un appel.")
     if not is_reached and (agreement_from or information):
         raise Incomplete("Sans réponse, ni accord ni information : notez-les au prochain appel.")
-    doctor_request = lock_open(doctor_request)
+    doctor_request = lock_followed(doctor_request)
     said = ["Appel : personne jointe." if is_reached else "Appel : pas de réponse."]
     given = {"by": by, "cpts": doctor_request.cpts, "resident": doctor_request.resident}
     if agreement_from:
@@ -42,8 +43,9 @@ def record_call(
     if information:
         doctor_request.information = residents.record_information(means=information, **given)
         said.append("Information sur les données donnée.")
-    if is_reached:
+    if is_reached or _is_last_call(doctor_request):
         doctor_request.alert = ""
+        said += [] if is_reached else ["Dernier essai : la personne n'a pas pu être prévenue."]
     save(doctor_request)
     tell(doctor_request, EventKind.CALLED, " ".join(said), by=by)
     journal.record(
@@ -51,3 +53,13 @@ def record_call(
     )
     pulse.bump(doctor_request.cpts_id, reach=pulse.Reach.BOARD)
     return doctor_request
+
+
+def _is_last_call(doctor_request: DoctorRequest) -> bool:
+    """Closed, and called for nothing as many times as is asked."""
+    if doctor_request.state in OPEN:
+        return False
+    calls = doctor_request.events.filter(
+        kind=EventKind.CALLED, at__gte=doctor_request.closed_at
+    ).count()
+    return calls + 1 >= LAST_CALL

@@ -12,7 +12,14 @@ from maillage.kernel.errors import DomainError, NotAllowed
 from maillage.kernel.permissions import Actor
 from maillage.medecin_traitant.actions.life import Incomplete, own, tell
 from maillage.medecin_traitant.actions.notices import tell_resident
-from maillage.medecin_traitant.enums import AT_THE_DESK, HOUSEHOLD_MAX, Answer, Channel, EventKind
+from maillage.medecin_traitant.enums import (
+    AT_THE_DESK,
+    FROM_AFAR,
+    HOUSEHOLD_MAX,
+    Answer,
+    Channel,
+    EventKind,
+)
 from maillage.medecin_traitant.models import DoctorRequest, MtSettings
 from maillage.medecin_traitant.queries import new_code, next_number, settings_of
 from maillage.medecin_traitant.rules import can_ask, can_keep_requests, can_signal
@@ -147,7 +154,9 @@ def write_request(by: Actor, cpts: Cpts, intake: Intake, settings: MtSettings) -
     if doctor_request.agreement is not None:
         tell(doctor_request, EventKind.AGREEMENT, "Accord de partage recueilli.", by=by)
     journal.record("mt.recorded", doctor_request, by=by, cpts=cpts, channel=intake.channel)
-    tell_resident(doctor_request, by=by)
+    if not tell_resident(doctor_request, by=by) and not alert and intake.channel in FROM_AFAR:
+        doctor_request.alert = "Aucun message possible : appelez l'habitant, donnez-lui son code."
+        doctor_request.save(update_fields=["alert"])
     pulse.bump(cpts.pk, reach=pulse.Reach.BOARD)
     return doctor_request
 
@@ -169,8 +178,10 @@ def _same(sent_before: DoctorRequest, intake: Intake) -> DoctorRequest:
 
 def _who(by: Actor, cpts: Cpts, intake: Intake) -> tuple[Resident, str]:
     """The person, and what the desk must look at. Raises LikelyDouble to the desk only."""
+    of_cpam = "Liste de la CPAM : appelez, recueillez l'accord."
+    alert = of_cpam if intake.channel == Channel.CPAM_FILE else ""
     if intake.resident is not None:
-        return intake.resident, ""
+        return intake.resident, alert
     identity = {
         "family_name": intake.family_name,
         "given_name": intake.given_name,
@@ -182,7 +193,7 @@ def _who(by: Actor, cpts: Cpts, intake: Intake) -> tuple[Resident, str]:
         resident = residents.record_resident(
             by=by, cpts=cpts, is_sure=intake.is_sure, email=intake.email, **identity
         )
-        return resident, ""
+        return resident, alert
     found = known.find(SYSTEM, cpts, **identity)
     resident = residents.record_resident(
         by=SYSTEM, cpts=cpts, is_sure=True, email=intake.email, **identity

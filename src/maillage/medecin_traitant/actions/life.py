@@ -12,8 +12,8 @@ from maillage.kernel.errors import DomainError, NotAllowed
 from maillage.kernel.identifiers import phone_digits
 from maillage.kernel.permissions import Actor
 from maillage.kernel.transitions import check_transition
-from maillage.medecin_traitant.actions.ends import end_live
-from maillage.medecin_traitant.actions.notices import tell_owner
+from maillage.medecin_traitant.actions.ends import say_end
+from maillage.medecin_traitant.actions.notices import tell_merged, tell_owner, tell_waits_again
 from maillage.medecin_traitant.enums import (
     OPEN,
     TRANSITIONS,
@@ -25,6 +25,7 @@ from maillage.medecin_traitant.models import DoctorRequest, DoctorRequestEvent
 from maillage.medecin_traitant.queries import default_owner, settings_of
 from maillage.medecin_traitant.rules import can_end, can_keep_requests
 from maillage.residents import actions as residents
+from maillage.residents.rules import covers
 from maillage.territory.models import Commune
 
 NOBODY = (
@@ -66,6 +67,12 @@ def lock_open(doctor_request: DoctorRequest) -> DoctorRequest:
             f"La demande n° {doctor_request.number} est « {word} » : elle ne change plus."
         )
     return doctor_request
+
+
+def lock_followed(doctor_request: DoctorRequest) -> DoctorRequest:
+    """The same, while somebody has something to do for it: open, or closed with a call to make."""
+    held = lock(doctor_request)
+    return held if held.alert else lock_open(doctor_request)
 
 
 def move(doctor_request: DoctorRequest, state: str) -> None:
@@ -138,8 +145,8 @@ def withdraw(
     if doctor_request.state == DoctorRequestState.WITHDRAWN:
         return doctor_request
     move(doctor_request, DoctorRequestState.WITHDRAWN)
-    end_live(doctor_request, by=by)
     doctor_request.withdrawn_why = WithdrawalReason.ASKED if by.kind == "link" else reason
+    say_end(doctor_request, by=by)
     save(doctor_request)
     why = WithdrawalReason(doctor_request.withdrawn_why).label
     tell(doctor_request, EventKind.WITHDRAWN, f"Retirée {said_by(by)} : {why}.", by=by)
@@ -162,7 +169,7 @@ def found_elsewhere(*, by: Actor, doctor_request: DoctorRequest) -> DoctorReques
     if doctor_request.state == DoctorRequestState.FOUND_ELSEWHERE:
         return doctor_request
     move(doctor_request, DoctorRequestState.FOUND_ELSEWHERE)
-    end_live(doctor_request, by=by)
+    say_end(doctor_request, by=by)
     save(doctor_request)
     tell(doctor_request, EventKind.FOUND, f"Médecin trouvé autrement, dit {said_by(by)}.", by=by)
     journal.record("mt.found_elsewhere", doctor_request, by=by, cpts=doctor_request.cpts_id)
@@ -184,7 +191,7 @@ def close(*, by: Actor, doctor_request: DoctorRequest) -> DoctorRequest:
     if doctor_request.deadline_on is None or doctor_request.deadline_on >= timezone.localdate():
         raise TooLate("Le délai pour déclarer le médecin traitant n'est pas passé.")
     move(doctor_request, DoctorRequestState.CLOSED_AFTER_SIX_MONTHS)
-    end_live(doctor_request, by=by)
+    say_end(doctor_request, by=by)
     save(doctor_request)
     tell(doctor_request, EventKind.CLOSED, "Close : aucune déclaration confirmée à temps.", by=by)
     journal.record("mt.closed", doctor_request, by=by, cpts=doctor_request.cpts_id)
@@ -275,7 +282,11 @@ def merge(*, by: Actor, doctor_request: DoctorRequest, into: DoctorRequest) -> D
     move(doctor_request, DoctorRequestState.MERGED)
     doctor_request.merged_into = into
     into.waits_since = min(into.waits_since, doctor_request.waits_since)
-    into.alert = ""
+    is_told, agreed = tell_merged(doctor_request, into, by=by), covers(into.agreement)
+    waits = into.state == DoctorRequestState.WAITING
+    if not (is_told and agreed) and (waits or not into.alert):
+        into.alert = "Deux demandes réunies : appelez l'habitant pour le lui dire"
+        into.alert += "." if agreed else ", recueillez l'accord."
     save(doctor_request)
     save(into)
     text = f"Même personne que la demande n° {into.number} : la suite s'y passe."
@@ -312,6 +323,8 @@ def unmerge(*, by: Actor, doctor_request: DoctorRequest) -> DoctorRequest:
     doctor_request.merged_into = None
     own(doctor_request, by)
     doctor_request.deadline_on = doctor_request.promised_by
+    if not tell_waits_again(doctor_request, by=by):
+        doctor_request.alert = "Séparée d'une autre demande : appelez l'habitant pour le lui dire."
     others = into.merged.exclude(pk=doctor_request.pk).values_list("waits_since", flat=True)
     into.waits_since = min([into.received_at, *others])
     save(doctor_request)
@@ -333,7 +346,7 @@ def heal_owner(*, by: Actor, doctor_request: DoctorRequest) -> DoctorRequest:
     """Whoever answered for it has left: the coordination does now. Raises NotAllowed, NoOwner."""
     if by.kind != "system":
         raise NotAllowed("Seule l'horloge remplace un responsable parti.")
-    doctor_request = lock_open(doctor_request)
+    doctor_request = lock_followed(doctor_request)
     own(doctor_request, by)
     save(doctor_request)
     tell(doctor_request, EventKind.OWNER, "Responsable parti : la coordination répond.", by=by)
@@ -357,7 +370,7 @@ def remind(*, by: Actor, doctor_request: DoctorRequest) -> DoctorRequest:
     """
     if by.kind != "system":
         raise NotAllowed("Seule l'horloge relance.")
-    doctor_request = lock_open(doctor_request)
+    doctor_request = lock_followed(doctor_request)
     now = timezone.now()
     settings = settings_of(doctor_request.cpts, now)
     is_accepted = doctor_request.state == DoctorRequestState.ACCEPTED
@@ -366,9 +379,10 @@ def remind(*, by: Actor, doctor_request: DoctorRequest) -> DoctorRequest:
     if doctor_request.reminded_at is not None and doctor_request.reminded_at > again:
         raise TooLate("Déjà relancée.")
     doctor_request.reminded_at = now
-    doctor_request.alert = NOT_CONFIRMED if is_accepted else LATE
-    save(doctor_request)
     why = "Déclaration pas encore confirmée" if is_accepted else "Échéance passée"
+    if doctor_request.state in OPEN:
+        doctor_request.alert = NOT_CONFIRMED if is_accepted else LATE
+    save(doctor_request)
     tell(doctor_request, EventKind.REMINDED, f"{why} : responsable relancé.", by=by)
     journal.record("mt.reminded", doctor_request, by=by, cpts=doctor_request.cpts_id)
     tell_owner(doctor_request, by=by)

@@ -9,6 +9,7 @@ from maillage.accounts.enums import Channel
 from maillage.availability.queries import quiet_until
 from maillage.kernel.identifiers import is_mobile
 from maillage.kernel.permissions import Actor
+from maillage.medecin_traitant.enums import GIVEN_BY_OTHERS
 from maillage.medecin_traitant.models import Attribution, DoctorOffer, DoctorRequest
 from maillage.medecin_traitant.queries import (
     link_to_attribution,
@@ -17,21 +18,61 @@ from maillage.medecin_traitant.queries import (
 )
 
 
-def tell_resident(doctor_request: DoctorRequest, *, by: Actor) -> bool:
-    """The link and the code, by SMS to who accepted it; False when nothing could be sent."""
-    phone = doctor_request.resident.phone
-    if not (doctor_request.sms_allowed and (is_mobile(phone) or phone.startswith("+"))):
+def _to_resident(doctor_request: DoctorRequest, key: str, text: str, *, by: Actor) -> bool:
+    """By SMS to who accepted it, else to the address they gave; False: somebody has to call. An
+    address given by somebody else than the resident is not written to."""
+    resident = doctor_request.resident
+    if doctor_request.sms_allowed and (is_mobile(resident.phone) or resident.phone.startswith("+")):
+        channel, recipient = Channel.SMS, resident.phone
+    elif resident.email and doctor_request.channel not in GIVEN_BY_OTHERS:
+        channel, recipient = Channel.MAIL, resident.email
+    else:
         return False
     queue_notice(
         by=by,
         cpts=doctor_request.cpts,
-        channel=Channel.SMS,
-        recipient=phone,
-        key=f"doctor_request:{doctor_request.pk}:recorded",
-        body=f"{doctor_request.cpts} : votre demande est enregistrée. Pour la suivre, la corriger ou "
-        f"la retirer : {link_to_request(doctor_request)}\nCode : {doctor_request.code}",
+        channel=channel,
+        recipient=recipient,
+        key=f"doctor_request:{doctor_request.pk}:{key}",
+        subject=f"Votre demande n° {doctor_request.number}",
+        body=f"{doctor_request.cpts} : {text}",
     )
     return True
+
+
+def tell_resident(doctor_request: DoctorRequest, *, by: Actor) -> bool:
+    """The link and the code; False when nothing could be sent."""
+    text = (
+        "votre demande est enregistrée. Pour la suivre, la corriger ou la retirer : "
+        f"{link_to_request(doctor_request)}\nCode : {doctor_request.code}"
+    )
+    return _to_resident(doctor_request, "recorded", text, by=by)
+
+
+def tell_end(doctor_request: DoctorRequest, *, by: Actor) -> bool:
+    """It is over: their page says how, and what to do if it is a mistake."""
+    text = (
+        "votre demande est close. Pourquoi, et que faire si c'est une erreur : "
+        f"{link_to_request(doctor_request)}"
+    )
+    return _to_resident(doctor_request, f"closed:{doctor_request.version}", text, by=by)
+
+
+def tell_merged(doctor_request: DoctorRequest, into: DoctorRequest, *, by: Actor) -> bool:
+    text = (
+        "vos deux demandes n'en font plus qu'une, qui garde la première date. Pour la suivre : "
+        f"{link_to_request(into)}\nCode : {into.code}"
+    )
+    return _to_resident(doctor_request, f"merged:{doctor_request.version}", text, by=by)
+
+
+def tell_waits_again(doctor_request: DoctorRequest, *, by: Actor) -> bool:
+    """What they were told no longer holds: the search goes on."""
+    text = (
+        "votre demande reste ouverte et nous cherchons toujours. Où elle en est : "
+        f"{link_to_request(doctor_request)}"
+    )
+    return _to_resident(doctor_request, f"waits:{doctor_request.version}", text, by=by)
 
 
 def tell_owner(doctor_request: DoctorRequest, *, by: Actor) -> None:
@@ -104,22 +145,13 @@ def tell_proposed(attribution: Attribution, *, by: Actor) -> bool:
     return _to_doctor(attribution, "asked", "Un patient cherche un médecin", body, by=by)
 
 
-def tell_withdrawn(attribution: Attribution, *, by: Actor) -> None:
+def tell_withdrawn(attribution: Attribution, *, by: Actor) -> bool:
     body = f"{attribution.cpts} : une proposition de patient vous est retirée. Rien à faire."
-    _to_doctor(attribution, "withdrawn", "Une proposition retirée", body, by=by)
+    return _to_doctor(attribution, "withdrawn", "Une proposition retirée", body, by=by)
 
 
 def tell_accepted(doctor_request: DoctorRequest, *, by: Actor) -> None:
-    """The resident: something new on their page; neither the doctor nor anything else is said."""
-    phone = doctor_request.resident.phone
-    if not (doctor_request.sms_allowed and (is_mobile(phone) or phone.startswith("+"))):
-        return
-    queue_notice(
-        by=by,
-        cpts=doctor_request.cpts,
-        channel=Channel.SMS,
-        recipient=phone,
-        key=f"doctor_request:{doctor_request.pk}:accepted:{doctor_request.version}",
-        body=f"{doctor_request.cpts} : votre demande a avancé, nous vous appelons pour la suite. "
-        f"{link_to_request(doctor_request)}",
-    )
+    """The resident: something new on their page; neither the doctor nor anything else is said. The
+    desk calls them in any case."""
+    text = f"votre demande a avancé, nous vous appelons pour la suite. {link_to_request(doctor_request)}"
+    _to_resident(doctor_request, f"accepted:{doctor_request.version}", text, by=by)

@@ -138,7 +138,7 @@ def _check_list(rules: list[Rule], settings: MtSettings, source: str) -> None:
             raise BadRules("Ce critère n'est pas dans la liste.")
         label = Criterion(each.criterion).label
         if not 1 <= each.rank < LAST_RANK:
-            raise BadRules(f"Une classe va de 1 à {LAST_RANK - 1}.")
+            raise BadRules(f"Une priorité va de 1 à {LAST_RANK - 1}.")
         if (each.criterion in WITH_A_THRESHOLD) != (each.threshold > 0):
             raise BadRules(f"Vérifiez le seuil : {label}.")
         switch = NEEDS.get(each.criterion)

@@ -43,6 +43,10 @@ class DoctorRequestQuerySet(models.QuerySet):
     def open(self):
         return self.filter(state__in=OPEN)
 
+    def to_call(self):
+        """Closed, and somebody does not know yet."""
+        return self.exclude(state__in=OPEN).exclude(alert="")
+
 
 class DoctorRequest(OfCpts):
     """Somebody looks for a médecin traitant in this CPTS. Who they are is in `resident`; what says
@@ -63,6 +67,7 @@ class DoctorRequest(OfCpts):
             "code": "",
             "code_key": "",
             "language": "",
+            "alert": "",
         },
         counted_by=("channel", "state"),
     )
@@ -186,10 +191,11 @@ class DoctorRequest(OfCpts):
                 name="doctor_request_waits_since_reception",
             ),
             models.CheckConstraint(
-                condition=Q(state__in=OPEN, owner__isnull=False, deadline_on__isnull=False)
-                | ~Q(state__in=OPEN),
+                condition=Q(owner__isnull=False, deadline_on__isnull=False)
+                | (~Q(state__in=OPEN) & Q(alert="")),
                 name="doctor_request_open_has_owner_and_deadline",
-                violation_error_message="Une demande ouverte a un responsable et une échéance.",
+                violation_error_message="Une demande ouverte, ou close avec un appel à faire, a un "
+                "responsable et une échéance.",
             ),
             models.CheckConstraint(
                 condition=Q(state__in=OPEN, closed_at=None)
@@ -220,6 +226,11 @@ class DoctorRequest(OfCpts):
                 fields=["cpts", "waits_since"],
                 condition=Q(state__in=OPEN),
                 name="doctor_request_open",
+            ),
+            models.Index(
+                fields=["cpts", "deadline_on"],
+                condition=~Q(state__in=OPEN) & ~Q(alert=""),
+                name="doctor_request_to_call",
             ),
         ]
 

@@ -143,7 +143,7 @@ class PriorityRule(OfCpts):
     source = models.CharField("décidé par", max_length=200)
     criterion = models.CharField("critère", max_length=12, choices=Criterion.choices)
     threshold = models.PositiveSmallIntegerField("seuil", default=0)
-    rank = models.PositiveSmallIntegerField("classe")
+    rank = models.PositiveSmallIntegerField("priorité")
 
     objects = scoped(PriorityRuleQuerySet)
 

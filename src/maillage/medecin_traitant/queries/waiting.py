@@ -15,6 +15,7 @@ from maillage.kernel.permissions import Actor
 from maillage.medecin_traitant.enums import (
     LAST_RANK,
     OPEN,
+    TO_CALL,
     Answer,
     AttributionState,
     Criterion,
@@ -108,10 +109,14 @@ class Waiting:
 def waiting_of(
     cpts: Cpts, rules: Sequence[PriorityRule], filters: Filters, *, now: dt.datetime
 ) -> list[Waiting]:
-    """Open requests (or those of one state), the first class first, then the longest wait."""
+    """Open requests, those of one state, or those closed with a call to make: the first class first,
+    then the longest wait."""
     today = timezone.localdate(now)
-    states = [filters.state] if filters.state else list(OPEN)
-    rows = DoctorRequest.objects.filter(cpts=cpts, state__in=states)
+    rows = DoctorRequest.objects.filter(cpts=cpts)
+    if filters.state == TO_CALL:
+        rows = rows.to_call()
+    else:
+        rows = rows.filter(state__in=[filters.state] if filters.state else OPEN)
     if filters.commune:
         rows = rows.filter(commune=filters.commune)
     if filters.waits_days:
@@ -125,13 +130,14 @@ def waiting_of(
 
 def _line(row: DoctorRequest, rules: Sequence[PriorityRule], today: dt.date) -> Waiting:
     rank, rule = priority_of(row, rules, today)
+    is_followed = row.state in OPEN or bool(row.alert)
     return Waiting(
         doctor_request=row,
         rank=rank,
         rule=rule,
         age=age_on(row.resident.birth_date, today),
         days=(today - timezone.localdate(row.waits_since)).days,
-        is_late=row.deadline_on is not None and row.state in OPEN and row.deadline_on < today,
+        is_late=is_followed and row.deadline_on is not None and row.deadline_on < today,
     )
 
 
@@ -193,18 +199,19 @@ def default_owner(cpts: Cpts | int, now: dt.datetime) -> Seat | None:
 
 
 def orphans(cpts: Cpts, now: dt.datetime) -> list[DoctorRequest]:
-    """Open requests whose owner has left."""
+    """Requests open, or with a call to make, whose owner has left."""
     here = Seat.objects.filter(cpts=cpts).active(timezone.localdate(now)).values("pk")
-    return list(DoctorRequest.objects.filter(cpts=cpts).open().exclude(owner__in=here))
+    rows = DoctorRequest.objects.filter(cpts=cpts).exclude(owner__in=here)
+    return [*rows.open(), *rows.to_call()]
 
 
 def due_reminders(cpts: Cpts, settings: MtSettings, now: dt.datetime) -> list[DoctorRequest]:
-    """Open requests past their deadline, and those accepted whose declaration is not confirmed: not
-    reminded of since as long as there is between two."""
+    """Requests past their deadline, open or with a call to make, and those accepted whose declaration
+    is not confirmed: not reminded of since as long as there is between two."""
     since = now - dt.timedelta(days=settings.remind_days)
     rows = DoctorRequest.objects.filter(cpts=cpts)
-    late = rows.filter(deadline_on__lt=timezone.localdate(now)).open()
-    late = late.exclude(state=DoctorRequestState.ACCEPTED)
+    past = rows.filter(deadline_on__lt=timezone.localdate(now))
+    past = past.filter(Q(reminded_at=None) | Q(reminded_at__lte=since))
     since_check = now - dt.timedelta(days=settings.confirm_days)
     accepted_then = Attribution.objects.filter(
         cpts=cpts, state=AttributionState.ACCEPTED, answered_at__lte=since_check
@@ -213,7 +220,8 @@ def due_reminders(cpts: Cpts, settings: MtSettings, now: dt.datetime) -> list[Do
         state=DoctorRequestState.ACCEPTED, pk__in=accepted_then.values("doctor_request")
     )
     return [
-        *late.filter(Q(reminded_at=None) | Q(reminded_at__lte=since)),
+        *past.open().exclude(state=DoctorRequestState.ACCEPTED),
+        *past.to_call(),
         *unconfirmed.filter(Q(reminded_at=None) | Q(reminded_at__lte=since_check)),
     ]
 

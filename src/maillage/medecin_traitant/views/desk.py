@@ -12,7 +12,7 @@ from maillage.kernel.errors import DomainError, NotAllowed
 from maillage.kernel.pages import page, read, render_page
 from maillage.kernel.permissions import Permission
 from maillage.medecin_traitant import actions, queries
-from maillage.medecin_traitant.enums import OPEN, DoctorRequestState
+from maillage.medecin_traitant.enums import OPEN, TO_CALL, DoctorRequestState
 from maillage.medecin_traitant.forms import (
     NEW_RECORD,
     CallForm,
@@ -42,7 +42,10 @@ ASKED = (
     *("channel", "email", "ald", "c2s", "language", "last_doctor", "note"),
     *("agreement_from", "agreement_means", "information"),
 )
-CLOSED = [(each.value, each.label.lower()) for each in DoctorRequestState if each not in OPEN]
+CLOSED = [
+    (TO_CALL, "closes, appel à faire"),
+    *((each.value, each.label.lower()) for each in DoctorRequestState if each not in OPEN),
+]
 
 
 def communes_of(cpts) -> list[tuple[str, str]]:
@@ -58,7 +61,7 @@ def waiting(request):
     form.is_valid()  # what is not in a list narrows nothing
     said = form.cleaned_data
     filters = queries.Filters(
-        rank=int(said["classe"]) if said.get("classe") else None,
+        rank=int(said["priorite"]) if said.get("priorite") else None,
         commune=said.get("commune", ""),
         waits_days=int(said.get("attente") or 0),
         state=said.get("etat", ""),
@@ -78,6 +81,8 @@ def waiting(request):
         "form": form,
         "names": names,
         "is_set": settings is not None,
+        "to_call": DoctorRequest.objects.visible_to(request.actor).to_call().count(),
+        "to_call_query": urlencode({"etat": TO_CALL}),
         "loads_lists": names and settings is not None and settings.cpam_basis != "",
         "query": f"{urlencode({name: said[name] for name in said if said[name]})}&",
     }
@@ -114,6 +119,7 @@ def _show(request, doctor_request, *, form=None, status=200):
         "members": doctor_request.members.order_by("number"),
         "alike": alike,
         "is_open": doctor_request.state in OPEN,
+        "is_followed": doctor_request.state in OPEN or doctor_request.alert != "",
         "attributions": doctor_request.attributions.select_related("professional"),
         "candidates": _candidates(request, doctor_request, settings, today),
         "live": doctor_request.attributions.live().select_related("professional").first(),
