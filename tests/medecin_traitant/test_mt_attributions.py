@@ -216,6 +216,8 @@ def test_the_coordination_proposes_the_doctor_accepts_on_a_phone(
     client.force_login(by.seat.user)
     met = client.get(at("attribution", cpts, sent.pk)).content.decode()
     assert "Canaripatient" in met and "ALD" in met
+    current = [line for line in met.splitlines() if 'aria-current="page"' in line]
+    assert current and all("/medecin-traitant/offre/" in line for line in current)
     assert JournalLine.objects.filter(kind="read", action="medecin_traitant.attribution").exists()
     client.force_login(coordinator.seat.user)
     client.post(at("declared", cpts, made.pk))

@@ -122,6 +122,12 @@ NAVIGATION = (
     ("Conservation", "rights:durations", "hourglass-low", Permission.RETENTION_EDIT),
 )
 
+# Pages whose address is not under that of their entry.
+UNDER = {
+    "medecin_traitant:attribution": "medecin_traitant:offer",
+    "medecin_traitant:signal": "medecin_traitant:offer",
+}
+
 _mark: dict[str, bool] = {}
 
 
@@ -152,9 +158,11 @@ def _navigation(request, actor, cpts) -> list[Entry]:
         if actor.may(permission, cpts)
     ]
     granted = list({each[1]: each for each in reversed(granted)}.values())[::-1]
-    here = max(
-        (each[2] for each in granted if request.path.startswith(each[2])), key=len, default=""
-    )
+    match = request.resolver_match
+    under = UNDER.get(match.view_name) if match else None
+    found = [each[2] for each in granted if each[0] == under]
+    found = found or [each[2] for each in granted if request.path.startswith(each[2])]
+    here = max(found, key=len, default="")
     return [
         Entry(name, label, target, symbol, target == here)
         for name, label, target, symbol in granted
