@@ -16,6 +16,7 @@ from factories import BLANZY, MACON, MONTCEAU
 from maillage.accounts.enums import Role
 from maillage.compute.disclosure import HiddenTable
 from maillage.kernel.errors import NotAllowed
+from maillage.kernel.words import MONTHS
 from maillage.medecin_traitant import actions, queries
 from maillage.medecin_traitant.models import DoctorRequest, PublishedNumbers
 from maillage.territory.models import Commune
@@ -95,6 +96,39 @@ def test_answers_against_the_promise(take, numbers, doctor, offers, coordinator,
     assert (placed.median_days, placed.long_days) == (0, 61)
 
 
+def test_the_promise_by_month_of_reception(
+    cpts, take, numbers, doctor, offers, coordinator, desk, clock, settings_mt
+):
+    """Received in one month: five answered in time, four not, one who gave up before."""
+
+    def accept(made):
+        offers(doctor, per_month=20, until_on=clock.now.date() + dt.timedelta(days=30))
+        sent = actions.propose_doctor(by=coordinator, doctor_request=made, professional=doctor)
+        actions.accept_attribution(by=coordinator, attribution=sent)
+
+    made = [take() for _ in range(10)]
+    month = f"{MONTHS[clock.now.month - 1]} {clock.now.year}"
+    for each in made[:5]:
+        accept(each)
+    actions.withdraw(by=desk, doctor_request=made[5], reason="asked")
+    assert month not in [each[0] for each in numbers().months]
+    clock.move(days=settings_mt.promised_days + 1)
+    accept(made[6])
+    clock.move(days=60)
+    assert len(numbers().months) == 12
+    assert numbers().months[-1] == (month, 9, 5, 4)
+    told = dict.fromkeys(each[0] for each in numbers().months[:-1])
+    assert all(each[1:] == (None, None, None) for each in numbers().months if each[0] in told)
+    call_command("doctor_requests_watch")
+    # Told once, a month is never counted again: what is erased since shows nothing.
+    DoctorRequest.objects.filter(pk=made[7].pk).update(promised_by=clock.now.date())
+    clock.move(days=91)
+    call_command("doctor_requests_watch")
+    assert PublishedNumbers.objects.count() == 2
+    last = queries.numbers_in(queries.last_published(cpts).figures)
+    assert [month, 9, 5, 4] in [list(each) for each in last.months]
+
+
 # Who reads what
 
 
@@ -143,6 +177,18 @@ def pages(client, cpts, role=Role.READER):
     assert [each.status_code for each in found] == [200, 200]
     main = found[0].content.decode()
     return main[main.index("<main") : main.index("</main>")], found[1].content
+
+
+@pytest.mark.parametrize("role", READERS)
+def test_whoever_reads_the_numbers_is_led_to_nothing_refused(client, waited, role):
+    call_command("doctor_requests_watch")
+    sign_in(client, waited, role)
+    for path in (at("numbers", waited), f"/c/{waited.slug}/"):
+        shown = client.get(path).content.decode()
+        links = set(re.findall(r'href="(/c/[^"]*)"', shown))
+        assert at("numbers", waited) in links and at("waiting", waited) not in links
+        refused = [each for each in links if client.get(html.unescape(each)).status_code >= 400]
+        assert refused == []
 
 
 def test_two_days_tell_a_reader_no_more_than_one(client, waited, take, clock, doctor, offers):

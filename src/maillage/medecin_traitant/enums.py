@@ -118,6 +118,8 @@ WITH_A_THRESHOLD = (Criterion.AGE_FROM, Criterion.WAITING_DAYS)
 # The field of the settings that must be switched on before a rule looks at it.
 NEEDS: dict[str, str] = {Criterion.ALD: "asks_ald", Criterion.C2S: "asks_c2s"}
 LAST_RANK = 9
+# Days within which an answer is promised.
+PROMISED_MIN, PROMISED_MAX = 30, 90
 # Between two publications of the numbers of the waiting list.
 PUBLISHED_DAYS = 91
 

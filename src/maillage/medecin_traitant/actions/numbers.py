@@ -10,6 +10,7 @@ from maillage.medecin_traitant.models import PublishedNumbers
 from maillage.medecin_traitant.queries import (
     figures_of,
     is_publication_due,
+    last_published,
     numbers_of,
     rules_of,
     settings_of,
@@ -35,8 +36,12 @@ def publish_numbers(*, by: Actor, cpts: Cpts) -> PublishedNumbers:
     if not is_publication_due(cpts, settings, now):
         raise TooSoon("Les chiffres sont déjà publiés, ou trop peu de personnes attendent.")
     numbers = numbers_of(cpts, settings, rules_of(cpts), now=now)
-    published = PublishedNumbers.objects.create(
-        cpts=cpts, taken_at=now, figures=figures_of(numbers)
-    )
+    figures, last = figures_of(numbers), last_published(cpts)
+    if (
+        last is not None
+    ):  # a month is told once: a second count would tell what became of one person
+        told = {month[0]: month for month in last.figures["months"]}
+        figures["months"] = [told.get(month[0], month) for month in figures["months"]]
+    published = PublishedNumbers.objects.create(cpts=cpts, taken_at=now, figures=figures)
     journal.record("mt.numbers_published", published, by=by, cpts=cpts)
     return published

@@ -11,7 +11,13 @@ from maillage.directory.models import Professional
 from maillage.kernel.constraints import TenantForeignKey
 from maillage.kernel.models import OF_CPTS, tenant_constraints
 from maillage.kernel.retention import Retention, nobody
-from maillage.medecin_traitant.enums import LAST_RANK, WITH_A_THRESHOLD, Criterion
+from maillage.medecin_traitant.enums import (
+    LAST_RANK,
+    PROMISED_MAX,
+    PROMISED_MIN,
+    WITH_A_THRESHOLD,
+    Criterion,
+)
 from maillage.territory.models import Cpts
 
 
@@ -95,7 +101,7 @@ class MtSettings(OfCpts):
             *tenant_constraints("mt_settings"),
             TenantForeignKey(field="set_by", name="mt_settings_set_by_same_cpts"),
             models.CheckConstraint(
-                condition=Q(promised_days__gte=30, promised_days__lte=90),
+                condition=Q(promised_days__gte=PROMISED_MIN, promised_days__lte=PROMISED_MAX),
                 name="mt_settings_promise_30_to_90_days",
                 violation_error_message="La réponse se promet sous 30 à 90 jours.",
             ),

@@ -11,12 +11,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
 from maillage.compute.waiting import ToldWaits, told_line, told_table, told_waits
+from maillage.kernel.words import MONTHS
 from maillage.medecin_traitant.enums import (
     AGE_MAX,
     LAST_RANK,
+    PROMISED_MAX,
     PUBLISHED_DAYS,
     Criterion,
     EventKind,
@@ -47,7 +50,8 @@ HEAD = ("cpts", "on", "table", "line", "column", "value")
 class WaitingNumbers:
     """`waiting`: who waits now; `placed`: who found a doctor within a year. By age (label, total, one
     count a class of `classes`, whose `totals` are told), and by commune (INSEE code, name, count): the
-    same people. None: hidden."""
+    same people. `months`: of the requests received in a month, in words, how many were due an answer,
+    how many a doctor accepted by then, how many not. None: hidden."""
 
     minimum: int
     promised_days: int
@@ -57,6 +61,7 @@ class WaitingNumbers:
     totals: list[int]
     ages: list[tuple[str, int | None, list[int | None]]]
     communes: list[tuple[str, str, int | None]]
+    months: list[tuple[str, int | None, int | None, int | None]]
 
 
 def numbers_of(
@@ -86,6 +91,7 @@ def numbers_of(
             for low, (total, cells) in zip(bands, table.rows, strict=True)
         ],
         communes=_by_commune(cpts, lines, minimum, now),
+        months=_by_month(cpts, minimum, timezone.localdate(now)),
     )
 
 
@@ -146,6 +152,42 @@ def _placed(cpts: Cpts, now: dt.datetime) -> np.ndarray:
     return np.array(list(days.values()), np.int64)
 
 
+def _by_month(
+    cpts: Cpts, minimum: int, today: dt.date
+) -> list[tuple[str, int | None, int | None, int | None]]:
+    """A year of months of reception, up to the last whose every answer was due. Each is hidden by
+    itself and nothing adds them up: a month tells nothing of another."""
+    months = _months_over(today)
+    counts = {month: [0, 0] for month in months}
+    accepted = DoctorRequestEvent.objects.filter(
+        cpts=cpts, doctor_request=OuterRef("pk"), kind=EventKind.ACCEPTED
+    ).order_by("at")
+    rows = DoctorRequest.objects.filter(cpts=cpts, promised_by__gte=months[0])
+    rows = rows.filter(promised_by__lt=today)
+    for received, due, closed, at in rows.values_list(
+        "received_at", "promised_by", "closed_at", Subquery(accepted.values("at")[:1])
+    ):
+        month = timezone.localdate(received).replace(day=1)
+        is_kept = at is not None and timezone.localdate(at) <= due
+        gave_up = not is_kept and closed is not None and timezone.localdate(closed) <= due
+        if month in counts and not gave_up:
+            counts[month][not is_kept] += 1
+    told = []
+    for month, (kept, late) in counts.items():
+        within, past = told_line(np.array([kept, late], np.int64), minimum)
+        count = kept + late if kept + late >= max(minimum, 1) else None
+        told.append((f"{MONTHS[month.month - 1]} {month.year}", count, within, past))
+    return told
+
+
+def _months_over(today: dt.date) -> list[dt.date]:
+    """The first days of the twelve last months received in which every promise is due, whatever the
+    days promised."""
+    last = (today - dt.timedelta(days=PROMISED_MAX)).replace(day=1)
+    number = 12 * last.year + last.month - 1  # this one is not over: those before it are
+    return [dt.date(each // 12, each % 12 + 1, 1) for each in range(number - 12, number)]
+
+
 # What those who see no request read
 
 
@@ -190,5 +232,8 @@ def _cells(numbers: WaitingNumbers) -> Iterator[tuple[str, str, str, int | None]
         yield "age", label, "total", total
         for name, value in zip(numbers.classes, cells, strict=False):
             yield "age", label, name, value
+    for month, *values in numbers.months:
+        for code, value in zip(("due", "kept", "late"), values, strict=True):
+            yield "month", month, code, value
     for insee, name, value in numbers.communes:
         yield "commune", insee or name, "total", value
