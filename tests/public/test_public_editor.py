@@ -233,6 +233,13 @@ def test_two_people_do_not_write_over_each_other(site, editor, at):
         actions.set_site(by=site.by, cpts=site.cpts, version=1, phone="0353019911")
 
 
+def test_the_coordinator_is_told_while_no_legal_page_is_online(site, editor, at):
+    told = "Aucune page légale en ligne"
+    assert told in editor.get(at).content.decode()
+    site.page("legal", "Mentions légales", paragraph("Éditeur : la CPTS."))
+    assert told not in editor.get(at).content.decode()
+
+
 def test_the_settings_of_the_site_are_typed(site, editor, at):
     html = editor.get(at).content.decode()
     version = re.search(r'name="version" value="(\d+)"', html)[1]

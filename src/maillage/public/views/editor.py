@@ -50,9 +50,11 @@ def site(request):
             return redirect("public:site", cpts=request.cpts.slug)
     lines = queries.page_lines(request.actor)
     held = {each.page.kind for each in lines}
+    legal = any(each.page.kind == PageKind.LEGAL and each.page.is_published for each in lines)
     context = {
         "form": form,
         "site": queries.site_of(request.cpts),
+        "lacks_legal": not legal,
         "lines": lines,
         "kinds": [pair for pair in PageKind.choices if pair[0] not in held & set(COMPLETES)],
     }
