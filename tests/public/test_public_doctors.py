@@ -73,7 +73,7 @@ def test_only_doctors_who_chose_it_are_listed_and_at_once(site, people, offer):
     offer(people["far"], is_public=False)
     shown = site.html(path)
     assert "Proche" in shown and "Lointain" not in shown
-    assert "Jusqu" in shown and "par mois" not in shown
+    assert "Prend des patients jusqu" in shown and "par mois" not in shown
     offer(people["near"], per_month=0)
     assert "Proche" not in site.html(path)
     offer(people["near"], home_visits=True)
