@@ -91,32 +91,11 @@ def tell_owner(doctor_request: DoctorRequest, *, by: Actor) -> None:
     )
 
 
-def tell_doctor(offer: DoctorOffer, *, by: Actor) -> bool:
-    """The question, by the link that answers it; False when neither mobile nor address is known."""
-    professional = offer.professional
-    if is_mobile(professional.phone):
-        channel, recipient = Channel.SMS, professional.phone
-    elif professional.email:
-        channel, recipient = Channel.MAIL, professional.email
-    else:
-        return False
-    queue_notice(
-        by=by,
-        cpts=offer.cpts,
-        channel=channel,
-        recipient=recipient,
-        key=f"doctor_offer:{offer.pk}:asked:{offer.reminders}",
-        subject="Combien de nouveaux patients pouvez-vous suivre ?",
-        body=f"{offer.cpts} : combien de nouveaux patients pouvez-vous prendre comme médecin "
-        f"traitant ? Deux réponses suffisent.\n{link_to_offer(offer)}",
-        not_before=quiet_until(professional, timezone.now()),
-    )
-    return True
-
-
-def _to_doctor(attribution: Attribution, key: str, subject: str, body: str, *, by: Actor) -> bool:
+def _to_doctor(
+    about: DoctorOffer | Attribution, key: str, subject: str, body: str, *, by: Actor
+) -> bool:
     """By SMS to a professional mobile, else by mail; False when neither is known."""
-    professional = attribution.professional
+    professional = about.professional
     if is_mobile(professional.phone):
         channel, recipient = Channel.SMS, professional.phone
     elif professional.email:
@@ -125,29 +104,41 @@ def _to_doctor(attribution: Attribution, key: str, subject: str, body: str, *, b
         return False
     queue_notice(
         by=by,
-        cpts=attribution.cpts,
+        cpts=about.cpts,
         channel=channel,
         recipient=recipient,
-        key=f"attribution:{attribution.pk}:{key}",
+        key=key,
         subject=subject,
-        body=body,
+        body=f"{about.cpts} : {body}",
         not_before=quiet_until(professional, timezone.now()),
     )
     return True
+
+
+def tell_doctor(offer: DoctorOffer, *, by: Actor) -> bool:
+    """The question, by the link that answers it."""
+    body = (
+        "combien de nouveaux patients pouvez-vous prendre comme médecin traitant ? Deux réponses "
+        f"suffisent.\n{link_to_offer(offer)}"
+    )
+    key = f"doctor_offer:{offer.pk}:asked:{offer.reminders}"
+    return _to_doctor(offer, key, "Combien de nouveaux patients pouvez-vous suivre ?", body, by=by)
 
 
 def tell_proposed(attribution: Attribution, *, by: Actor) -> bool:
     """Whether anything could be sent: if not, somebody has to call."""
     body = (
-        f"{attribution.cpts} : un patient cherche un médecin traitant. Répondez avant le "
+        "un patient cherche un médecin traitant. Répondez avant le "
         f"{attribution.answer_by:%d/%m/%Y}.\n{link_to_attribution(attribution)}"
     )
-    return _to_doctor(attribution, "asked", "Un patient cherche un médecin", body, by=by)
+    key = f"attribution:{attribution.pk}:asked"
+    return _to_doctor(attribution, key, "Un patient cherche un médecin", body, by=by)
 
 
 def tell_withdrawn(attribution: Attribution, *, by: Actor) -> bool:
-    body = f"{attribution.cpts} : une proposition de patient vous est retirée. Rien à faire."
-    return _to_doctor(attribution, "withdrawn", "Une proposition retirée", body, by=by)
+    body = "une proposition de patient vous est retirée. Rien à faire."
+    key = f"attribution:{attribution.pk}:withdrawn"
+    return _to_doctor(attribution, key, "Une proposition retirée", body, by=by)
 
 
 def tell_accepted(doctor_request: DoctorRequest, *, by: Actor) -> None:

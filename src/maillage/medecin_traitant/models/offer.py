@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from maillage.accounts.models import Seat
 from maillage.directory.models import Professional, ProfessionalAccount
 from maillage.kernel.constraints import TenantForeignKey
+from maillage.kernel.identifiers import is_mobile
 from maillage.kernel.models import tenant_constraints
 from maillage.kernel.permissions import Permission
 from maillage.kernel.retention import Retention, RetentionClass
@@ -128,3 +129,8 @@ class DoctorOffer(OfCpts):
 
     def __str__(self):
         return f"{self.cpts_id}: {self.professional_id}"
+
+    @property
+    def is_to_call(self) -> bool:
+        """No message reaches this doctor."""
+        return not is_mobile(self.professional.phone) and not self.professional.email
