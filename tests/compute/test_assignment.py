@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attributions import WEIGHTS, best_by_force, every_attribution, holds, make
+from attributions import WEIGHTS, best_by_force, holds, make
 from maillage.compute import assignment as a
 from maillage.compute import auction as u
-from maillage.compute import reassignment as r
 
 
 @pytest.mark.parametrize("weights", WEIGHTS, ids=["usual", "travel", "load"])
@@ -157,98 +156,6 @@ def test_what_cannot_be_held_is_refused():
     for rows in ([0, 1], [0, 2]):
         with pytest.raises(a.BadDemand, match="fixed"):
             a.solve(demand, pairs, a.AssignmentWeights(), np.array(rows))
-
-
-# After a refusal
-
-
-def best_change_by_force(demand, pairs, weights, before, allowed, held=()):
-    """Every attribution of the rows allowed: the most by class, the fewest changes, the least cost."""
-    found = None
-    for pair, placed in every_attribution(demand, pairs, allowed, held):
-        key = (
-            *(-placed).tolist(),
-            int((pair != before).sum()),
-            a.cost_of(demand, pairs, weights, pair),
-        )
-        found = key if found is None else min(found, key)
-    return found
-
-
-@pytest.mark.parametrize("weights", WEIGHTS, ids=["usual", "travel", "load"])
-@pytest.mark.parametrize("seed", range(60))
-def test_the_fewest_changes_of_all(seed, weights):
-    """One refusal, or a doctor who takes nobody any more."""
-    rng = np.random.default_rng(seed)
-    demand, pairs = make(rng, int(rng.integers(2, 7)), int(rng.integers(2, 5)))
-    before = a.solve(demand, pairs, weights).pair
-    placed = np.flatnonzero(before >= 0)
-    allowed = np.ones(pairs.patient.size, bool)
-    if placed.size:
-        lost = before[rng.choice(placed)]
-        allowed[pairs.doctor == pairs.doctor[lost] if seed % 3 == 0 else lost] = False
-    change = r.change_of(demand, pairs, weights, before=before, allowed=allowed)
-    holds(demand, pairs, change.after)
-    assert allowed[change.after.pair[change.after.pair >= 0]].all()
-    told = (
-        *(-change.after.placed).tolist(),
-        change.moved.size,
-        round(change.after.cost * a.TENTHS),
-    )
-    assert told == best_change_by_force(demand, pairs, weights, before, allowed)
-    cost = a.cost_of(demand, pairs, weights, before) / a.TENTHS
-    assert change.price_minutes == pytest.approx(change.after.cost - cost)
-
-
-def test_nothing_moves_when_nothing_is_lost():
-    demand, pairs = make(np.random.default_rng(5), 40, 12, cap=4)
-    before = a.solve(demand, pairs, a.AssignmentWeights()).pair
-    allowed = np.ones(pairs.patient.size, bool)
-    change = r.change_of(demand, pairs, a.AssignmentWeights(), before=before, allowed=allowed)
-    assert (change.moved.size, change.price_minutes, change.fewer) == (0, 0.0, 0)
-
-
-@pytest.mark.parametrize("seed", range(40))
-def test_a_place_more(seed):
-    """One more place, perhaps with a refusal: who gains by it, beside every attribution."""
-    rng = np.random.default_rng(seed)
-    demand, pairs = make(rng, int(rng.integers(2, 7)), int(rng.integers(2, 5)))
-    weights = WEIGHTS[seed % len(WEIGHTS)]
-    before = a.solve(demand, pairs, weights).pair
-    more = demand.capacity.copy()
-    more[rng.integers(more.size)] += 1
-    wider = dataclasses.replace(demand, capacity=more)
-    allowed = np.ones(pairs.patient.size, bool)
-    if (before >= 0).any() and seed % 2:
-        allowed[before[rng.choice(np.flatnonzero(before >= 0))]] = False
-    change = r.change_of(
-        wider, pairs, weights, before=before, allowed=allowed, places_before=demand.capacity
-    )
-    key = best_change_by_force(wider, pairs, weights, before, allowed)
-    told = (*(-change.after.placed).tolist(), change.moved.size)
-    assert (*told, round(change.after.cost * a.TENTHS)) == key
-
-
-@pytest.mark.parametrize("seed", range(40))
-def test_nobody_fixed_moves(seed):
-    """The fewest changes of the others, beside every attribution that holds them."""
-    rng = np.random.default_rng(seed)
-    demand, pairs = make(rng, int(rng.integers(3, 7)), int(rng.integers(2, 5)))
-    weights = a.AssignmentWeights()
-    before = a.solve(demand, pairs, weights).pair
-    placed = np.flatnonzero(before >= 0)
-    if placed.size < 2:
-        return
-    who, *others = rng.permutation(placed)
-    is_fixed = np.isin(np.arange(before.size), others[: len(others) // 2 + 1])
-    allowed = ~is_fixed[pairs.patient] | (before[pairs.patient] == np.arange(pairs.patient.size))
-    allowed[before[who]] = False
-    change = r.change_of(demand, pairs, weights, before=before, allowed=allowed, is_fixed=is_fixed)
-    assert (change.after.pair[is_fixed] == before[is_fixed]).all()
-    held = before[is_fixed]
-    key = best_change_by_force(demand, pairs, weights, before, allowed, held)
-    told = (*(-change.after.placed).tolist(), change.moved.size)
-    assert (*told, round(change.after.cost * a.TENTHS)) == key
 
 
 def test_a_class_sold_for_changes_is_seen(monkeypatch):

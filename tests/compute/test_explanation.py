@@ -89,7 +89,7 @@ def with_places(demand, pairs, before, who, j, places):
     more[j] += places
     change = r.change_of(
         dataclasses.replace(demand, capacity=more), pairs, a.AssignmentWeights(),
-        before=before, allowed=np.ones(pairs.patient.size, bool), places_before=demand.capacity,
+        before=before,
     )  # fmt: skip
     return change.after.doctor[who] != a.NOBODY
 
