@@ -18,6 +18,7 @@ from maillage.medecin_traitant.models import (
     DoctorRequest,
     DoctorRequestEvent,
     MtSettings,
+    PlannedPair,
     PriorityRule,
 )
 from maillage.residents.models import (
@@ -63,6 +64,9 @@ def rows(cpts, desk, coordinator, take, doctor, settings_mt):
             by=coordinator, doctor_request=take(), professional=doctor
         ),
         "asked": DoctorOffer.objects.create(cpts=cpts, professional=doctor, asked_at=MONDAY),
+        "planned": PlannedPair.objects.create(
+            cpts=cpts, doctor_request=request, professional=doctor, kept_at=MONDAY
+        ),
     }
 
 
@@ -199,7 +203,7 @@ def test_a_neighbours_row_is_refused(rows, theirs, model, constraint):
 
 
 def test_nothing_is_read_outside_a_scope(db):
-    for model in (DoctorRequest, DoctorOffer, MtSettings, PriorityRule, DoctorRequestEvent):
+    for model in (DoctorRequest, DoctorOffer, MtSettings, PriorityRule, PlannedPair):
         with pytest.raises(Exception, match="scope"):
             model.objects.first()
 

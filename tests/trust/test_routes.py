@@ -96,6 +96,8 @@ LISTS = {
     "medecin_traitant:numbers": {C, D, B, T, R},
     "medecin_traitant:numbers_file": {C, D, B, T, R},
     "medecin_traitant:send": {C},
+    "medecin_traitant:keep_plan": {C},
+    "medecin_traitant:forget_plan": {C},
     "medecin_traitant:signal": {P},
     "medecin_traitant:cpam": {D},
     "medecin_traitant:settings": {A, C},

@@ -63,6 +63,8 @@ ACTS = {
     "mt.offer_recorded": "Offre d'un médecin enregistrée",
     "mt.offer_withdrawn": "Offre d'un médecin retirée",
     "mt.owner_replaced": "Responsable parti remplacé (médecin traitant)",
+    "mt.plan_forgotten": "Plan d'attribution oublié",
+    "mt.plan_kept": "Plan d'attribution gardé",
     "mt.proposal_withdrawn": "Proposition à un médecin traitant retirée",
     "mt.proposed": "Médecin traitant proposé",
     "mt.recorded": "Demande de médecin traitant reçue",

@@ -27,6 +27,12 @@ urlpatterns = [
     ),
     path("c/<slug:cpts>/medecin-traitant/attribution/", views.matching, name="matching"),
     path("c/<slug:cpts>/medecin-traitant/attribution/proposer/", views.send, name="send"),
+    path("c/<slug:cpts>/medecin-traitant/attribution/garder/", views.keep_plan, name="keep_plan"),
+    path(
+        "c/<slug:cpts>/medecin-traitant/attribution/oublier/",
+        views.forget_plan,
+        name="forget_plan",
+    ),
     path("c/<slug:cpts>/medecin-traitant/<int:pk>/", views.request, name="request"),
     path("c/<slug:cpts>/medecin-traitant/<int:pk>/appel/", views.call, name="call"),
     path("c/<slug:cpts>/medecin-traitant/<int:pk>/corriger/", views.correct, name="correct"),

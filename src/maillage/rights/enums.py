@@ -82,6 +82,7 @@ TITLES: dict[str, str] = {
     "directory.ProfessionalWord": "Mots de recherche",
     "medecin_traitant.Attribution": "Médecins proposés",
     "medecin_traitant.DoctorOffer": "Offres de médecin traitant",
+    "medecin_traitant.PlannedPair": "Médecins traitants envisagés",
     "medecin_traitant.DoctorRequest": "Demandes de médecin traitant",
     "medecin_traitant.DoctorRequestEvent": "Histoire des demandes de médecin traitant",
     "mfa.Authenticator": "Seconds facteurs",

@@ -46,6 +46,7 @@ from maillage.medecin_traitant.actions.offers import (
     remind_doctor,
     withdraw_offer,
 )
+from maillage.medecin_traitant.actions.plans import NothingToKeep, forget_plan, keep_plan
 from maillage.medecin_traitant.actions.settings import (
     BadRules,
     BadSettings,
@@ -74,6 +75,7 @@ __all__ = [
     "Intake",
     "NoBasis",
     "NoOwner",
+    "NothingToKeep",
     "Offer",
     "OfferOver",
     "Rule",
@@ -85,9 +87,11 @@ __all__ = [
     "close",
     "correct",
     "expire_offer",
+    "forget_plan",
     "found_elsewhere",
     "heal_owner",
     "join_household",
+    "keep_plan",
     "load_cpam_list",
     "merge",
     "publish_numbers",

@@ -192,4 +192,19 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('cpts', 'id'), name='doctor_offer_cpts_id'), maillage.kernel.constraints.TenantForeignKey(field='answered_by', name='doctor_offer_answered_by_same_cpts'), models.UniqueConstraint(condition=models.Q(('answered_at', None), ('ended_at', None)), fields=('cpts', 'professional'), name='doctor_offer_asked_once'), models.UniqueConstraint(condition=models.Q(('answered_at__isnull', False), ('ended_at', None)), fields=('cpts', 'professional'), name='doctor_offer_one_standing'), models.CheckConstraint(condition=models.Q(models.Q(('answered_at', None), ('answered_via', ''), ('from_on', None), ('per_month', 0), ('until_on', None)), models.Q(('answered_at__isnull', False), ('answered_via__in', ['link', 'page', 'coordination']), ('from_on__isnull', False), ('until_on__isnull', False)), _connector='OR'), name='doctor_offer_answered_all_or_nothing'), models.CheckConstraint(condition=models.Q(('asked_at__isnull', False), ('answered_at__isnull', False), _connector='OR'), name='doctor_offer_asked_or_answered'), models.CheckConstraint(condition=models.Q(('until_on', None), ('until_on__gte', models.F('from_on')), _connector='OR'), name='doctor_offer_ends_after_it_starts', violation_error_message='La date de fin précède la date de début.'), models.CheckConstraint(condition=models.Q(('age_to__gte', models.F('age_from'))), name='doctor_offer_ages_in_order'), models.CheckConstraint(condition=models.Q(('travel_minutes', None), ('travel_minutes__gte', 1), _connector='OR'), name='doctor_offer_travel_is_positive'), models.CheckConstraint(condition=models.Q(models.Q(('reminded_at', None), ('reminders', 0)), models.Q(('reminded_at__isnull', False), ('reminders__gte', 1)), _connector='OR'), name='doctor_offer_reminded_says_when')],
             },
         ),
+        migrations.CreateModel(
+            name='PlannedPair',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kept_at', models.DateTimeField(verbose_name='gardée le')),
+                ('cpts', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='territory.cpts')),
+                ('doctor_request', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='planned', to='medecin_traitant.doctorrequest')),
+                ('kept_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.seat')),
+                ('professional', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='directory.professional', verbose_name='médecin')),
+            ],
+            options={
+                'ordering': ['doctor_request'],
+                'constraints': [models.UniqueConstraint(fields=('cpts', 'id'), name='planned_pair_cpts_id'), maillage.kernel.constraints.TenantForeignKey(field='doctor_request', name='planned_pair_request_same_cpts'), maillage.kernel.constraints.TenantForeignKey(field='kept_by', name='planned_pair_kept_by_same_cpts')],
+            },
+        ),
     ]

@@ -3,6 +3,7 @@
 from maillage.medecin_traitant.models.attribution import Attribution
 from maillage.medecin_traitant.models.numbers import PublishedNumbers
 from maillage.medecin_traitant.models.offer import DoctorOffer
+from maillage.medecin_traitant.models.plan import PlannedPair
 from maillage.medecin_traitant.models.request import DoctorRequest, DoctorRequestEvent
 from maillage.medecin_traitant.models.settings import MtSettings, PriorityRule
 
@@ -12,6 +13,7 @@ __all__ = [
     "DoctorRequest",
     "DoctorRequestEvent",
     "MtSettings",
+    "PlannedPair",
     "PriorityRule",
     "PublishedNumbers",
 ]

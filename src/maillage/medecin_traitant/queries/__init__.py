@@ -30,7 +30,9 @@ from maillage.medecin_traitant.queries.links import (
 from maillage.medecin_traitant.queries.matching import (
     ASIDE,
     EXACT_MAX,
+    mark_of,
     matching_for,
+    pairs_shown,
     prices_of_rules,
 )
 from maillage.medecin_traitant.queries.numbers import (
@@ -42,6 +44,7 @@ from maillage.medecin_traitant.queries.numbers import (
     numbers_in,
     numbers_of,
 )
+from maillage.medecin_traitant.queries.plans import Plan, plan_of
 from maillage.medecin_traitant.queries.settings import (
     MtNotSet,
     last_settings,
@@ -75,7 +78,11 @@ __all__ = [
     "numbers_in",
     "numbers_of",
     "listed_offers",
+    "Plan",
+    "mark_of",
     "matching_for",
+    "pairs_shown",
+    "plan_of",
     "proof_of",
     "prices_of_rules",
     "whole_of",

@@ -11,8 +11,18 @@ from maillage.compute.waiting import told_table
 from maillage.directory.models import Professional
 from maillage.kernel.words import NBSP
 from maillage.medecin_traitant.models import DoctorRequest, PriorityRule
-from maillage.medecin_traitant.queries.matching import Matching, Person
+from maillage.medecin_traitant.queries.matching import Matching, Person, Why
 from maillage.medecin_traitant.queries.waiting import class_text
+
+# Of a doctor whom the plan had.
+WHY = {
+    Why.NO_OFFER: "qui n'a plus d'offre en cours",
+    Why.REFUSED: "à qui la proposition est restée sans suite",
+    Why.NOT_POSSIBLE: "qui n'est plus possible (trajet, âge ou visite à domicile)",
+    Why.FEWER_PLACES: "qui n'a plus assez de places ce mois-ci",
+    Why.GIVEN: "dont la place va à quelqu'un d'autre",
+    Why.CHOSEN: "changé à la main",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +36,8 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Proposed:
-    """One proposed pair and why; `others`: who may be chosen instead, the nearest first."""
+    """One proposed pair and why; `others`: who may be chosen instead, the nearest first; `change`:
+    what changes of the plan, if anything."""
 
     doctor_request: DoctorRequest
     rank: int
@@ -36,6 +47,7 @@ class Proposed:
     why: str
     why_not: str
     others: list[Option]
+    change: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +59,7 @@ class LeftOut:
     rule: PriorityRule | None
     why: str
     would_do: str
+    change: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +141,19 @@ def _proposed(matching: Matching, said: Choices, i: int) -> Proposed:
         why=_why(matching, person, j, trip),
         why_not=_why_not(matching, said, i),
         others=_options(matching, person, without=j),
+        change=_change(matching, person),
     )
+
+
+def _change(matching: Matching, person: Person) -> str:
+    """Of the plan that is kept."""
+    kept, pk = matching.kept, person.doctor_request.pk
+    if kept is None:
+        return ""
+    if pk in kept.changes:
+        doctor, why = kept.changes[pk]
+        return f"Change{NBSP}: le plan proposait {doctor}, {WHY[why]}."
+    return "Nouvelle, pas dans le plan." if pk in kept.new else ""
 
 
 def _options(matching: Matching, person: Person, *, without: int) -> list[Option]:
@@ -188,7 +213,8 @@ def _why_not(matching: Matching, said: Choices, i: int) -> str:
             )
         case _:
             return (
-                f"{name} ({trip}) coûterait moins{NBSP}: un choix à la main ou un foyer est gardé."
+                f"{name} ({trip}) coûterait moins{NBSP}: le plan, un choix à la main ou un foyer "
+                "est gardé."
             )
 
 
@@ -212,6 +238,7 @@ def _left_out(matching: Matching, lacks: Missing, i: int) -> LeftOut:
         rule=person.rule,
         why=sentence,
         would_do=would_do[0].upper() + would_do[1:],
+        change=_change(matching, person),
     )
 
 

@@ -5,9 +5,11 @@ no diagnosis, no name. Proposals already sent hold their places and are not look
 """
 
 import datetime as dt
-from collections import defaultdict
+import hashlib
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 
 import numpy as np
 from django.utils import timezone
@@ -22,6 +24,8 @@ from maillage.compute.assignment import (
     solve,
 )
 from maillage.compute.households import ALONE, Gathering, gather
+from maillage.compute.reassignment import change_of
+from maillage.directory.models import Professional
 from maillage.medecin_traitant.enums import AttributionState as A
 from maillage.medecin_traitant.enums import DoctorRequestState
 from maillage.medecin_traitant.models import (
@@ -30,6 +34,7 @@ from maillage.medecin_traitant.models import (
     MtSettings,
     PriorityRule,
 )
+from maillage.medecin_traitant.queries.plans import Plan
 from maillage.medecin_traitant.queries.reach import Doctors, Excluded
 from maillage.medecin_traitant.queries.waiting import age_on, priority_of
 from maillage.territory.models import Cpts
@@ -57,11 +62,36 @@ class Hand:
     fewer: int
 
 
+class Why(Enum):
+    """Why somebody no longer has the doctor of the plan."""
+
+    NO_OFFER = auto()
+    REFUSED = auto()  # or no answer, or taken back
+    NOT_POSSIBLE = auto()  # trip, age, home visit
+    FEWER_PLACES = auto()
+    GIVEN = auto()  # the place goes to somebody else
+    CHOSEN = auto()  # by hand
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The plan followed: of each request that changes, the doctor it had and why; how many of these
+    have another; requests that are new; what the plan costs more than the best today, in minutes,
+    before what is chosen by hand."""
+
+    kept_at: dt.datetime
+    changes: dict[int, tuple[Professional, Why]]
+    moved: int
+    new: set[int]
+    minutes: float
+
+
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """Who would have whom. `found`: the attribution kept (row i: `people[i]`); `gathering`: what
+    """Who would have whom. `found`: the attribution shown (row i: `people[i]`); `gathering`: what
     keeping households together changed; `hand`: the price of what was chosen by hand, if anything;
-    `certified`: before the households, how far from the best it may be (None: it is the best)."""
+    `certified`: before the households, how far from the best it may be (None: it is the best, or the
+    nearest to the plan); `kept`: the plan it follows, if any."""
 
     people: list[Person]
     doctors: Doctors
@@ -72,6 +102,7 @@ class Matching:
     gathering: Gathering
     hand: Hand | None
     certified: Certified | None
+    kept: Kept | None
 
 
 def weights_of(settings: MtSettings) -> AssignmentWeights:
@@ -169,46 +200,170 @@ def _by_hand(
     return np.array(rows, np.int64), aside
 
 
+def _from_plan(
+    people: Sequence[Person], doctors: Doctors, pairs: Pairs, plan: Plan | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of each person the row of the pair the plan has (NOBODY: none that may still be), and whether
+    the plan has them."""
+    has = np.zeros(len(people), bool)
+    before = np.full(len(people), NOBODY, np.int64)
+    if plan is None:
+        return before, has
+    wanted = [plan.doctors.get(person.doctor_request.pk) for person in people]
+    has[:] = [each is not None for each in wanted]
+    at = [NOBODY if each is None else doctors.index.get(each.pk, NOBODY) for each in wanted]
+    rows = np.flatnonzero(pairs.doctor == np.array(at, np.int64)[pairs.patient])
+    before[pairs.patient[rows]] = rows
+    return before, has
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What is attributed, once or several times: with a plan or without, with choices or without."""
+
+    people: Sequence[Person]
+    demand: Demand
+    pairs: Pairs
+    weights: AssignmentWeights
+    settings: MtSettings
+    is_exact: bool
+
+    def answer(
+        self,
+        before: np.ndarray | None = None,
+        has: np.ndarray | None = None,
+        rows: np.ndarray | None = None,
+        aside: np.ndarray | None = None,
+    ) -> tuple[Pairs, Gathering, Certified | None]:
+        """The pairs that may be without who is set `aside`, and the best of them that holds `rows`; or,
+        from a plan (`before`, `has`: see `_from_plan`), what changes fewest of it."""
+        pairs, nobody = self.pairs, np.zeros(len(self.people), bool)
+        free = ~(nobody if aside is None else aside)[pairs.patient]
+        now = np.cumsum(free) - 1  # of a row here, the row once the others are gone
+        kept = Pairs(pairs.patient[free], pairs.doctor[free], pairs.minutes[free])
+        fixed = np.zeros(0, np.int64) if rows is None else now[rows]
+        held = nobody.copy()
+        held[kept.patient[fixed]] = True
+        if before is None:
+            found, certified = _solved(self.demand, kept, self.weights, self.is_exact, fixed)
+            return kept, self._gathered(found, kept, held), certified
+        was = np.flatnonzero(before != NOBODY)
+        was = was[free[before[was]]]
+        plan = np.full(before.size, NOBODY, np.int64)
+        plan[was] = now[before[was]]
+        plan[kept.patient[fixed]] = fixed
+        change = change_of(
+            self.demand, kept, self.weights, before=plan, is_fixed=held, had=has
+        )  # fmt: skip
+        held |= (plan != NOBODY) & (change.after.pair == plan)
+        return kept, self._gathered(change.after, kept, held), None
+
+    def _gathered(self, found: Assignment, pairs: Pairs, held: np.ndarray) -> Gathering:
+        return gather(
+            self.demand,
+            pairs,
+            self.weights,
+            pair=found.pair,
+            household=_households(self.people),
+            worth_minutes=float(self.settings.household_minutes),
+            is_fixed=held,
+        )
+
+
 def matching_for(
     cpts: Cpts,
     settings: MtSettings,
     rules: Sequence[PriorityRule],
     *,
     now: dt.datetime,
+    plan: Plan | None = None,
     choices: Mapping[int, int] | None = None,
     exact_max: int = EXACT_MAX,
 ) -> Matching:
-    """`choices`: what a person chose by hand, request by request: a professional, or ASIDE.
-    `exact_max`: up to how many people the best is found, above only approached."""
+    """`plan`: what people agreed on, changed as little as can be. `choices`: what a person chose by
+    hand, request by request: a professional, or ASIDE. `exact_max`: up to how many people the best is
+    found, above only approached, and from no plan."""
     today = timezone.localdate(now)
     doctors = Doctors(cpts, settings, today)
     people = people_of(cpts, doctors, rules, today)
     pairs = pairs_of(people, doctors, settings)
     demand = demand_of(people, doctors, settings, rules, today)
-    weights = weights_of(settings)
     is_exact = len(people) <= exact_max
-    first, certified = _solved(demand, pairs, weights, is_exact)
-    best = _gathered(first, people, demand, pairs, weights, settings)
+    task = _Task(people, demand, pairs, weights_of(settings), settings, is_exact)
+    before, has = _from_plan(people, doctors, pairs, plan if is_exact else None)
+    start = (before, has) if has.any() else (None, None)
+    _, best, certified = task.answer()
+    shown, base = pairs, best
+    if start[0] is not None:
+        shown, base, certified = task.answer(*start)
     rows, aside = _by_hand(people, doctors, pairs, choices or {})
-    if not rows.size and not aside.any():
-        return Matching(people, doctors, demand, pairs, weights, best.after, best, None, certified)
-    free = ~aside[pairs.patient]
-    kept = Pairs(pairs.patient[free], pairs.doctor[free], pairs.minutes[free])
-    fixed = (np.cumsum(free) - 1)[rows[free[rows]]]
-    found, certified = _solved(demand, kept, weights, is_exact, fixed)
-    held = np.zeros(len(people), bool)
-    held[kept.patient[fixed]] = True
-    gathering = _gathered(found, people, demand, kept, weights, settings, held)
-    hand = Hand(
-        choices=int(rows.size + aside.sum()),
-        minutes=gathering.after.cost - best.after.cost,
-        fewer=int(best.after.placed.sum() - gathering.after.placed.sum()),
+    hand, gathering, chosen = None, base, aside.copy()
+    chosen[pairs.patient[rows]] = True
+    if chosen.any():
+        shown, gathering, certified = task.answer(*start, rows, aside)
+        minutes = gathering.after.cost - base.after.cost
+        fewer = int(base.after.placed.sum() - gathering.after.placed.sum())
+        hand = Hand(int(chosen.sum()), minutes, fewer)
+    found, kept = gathering.after, None
+    if plan is not None and start[0] is not None:
+        minutes = base.after.cost - best.after.cost
+        kept = _kept(people, doctors, plan, found, chosen, minutes)
+    return Matching(
+        people, doctors, demand, shown, task.weights, found, gathering, hand, certified, kept
     )
-    after = gathering.after
-    return Matching(people, doctors, demand, kept, weights, after, gathering, hand, certified)
 
 
-def _solved(demand, pairs, weights, is_exact, fixed=None) -> tuple[Assignment, Certified | None]:
+def _kept(
+    people: Sequence[Person],
+    doctors: Doctors,
+    plan: Plan,
+    found: Assignment,
+    chosen: np.ndarray,
+    minutes: float,
+) -> Kept:
+    """Who of the plan has another doctor now or none, and who was not in it."""
+    asked = Counter(each.pk for each in plan.doctors.values())
+    changes, moved, new = {}, 0, set()
+    for i, person in enumerate(people):
+        was, j = plan.doctors.get(person.doctor_request.pk), int(found.doctor[i])
+        if was is None:
+            new |= {person.doctor_request.pk} if j != NOBODY else set()
+            continue
+        if j != NOBODY and doctors.offers[j].professional_id == was.pk:
+            continue
+        moved += j != NOBODY
+        why = Why.CHOSEN if chosen[i] else _why_changed(person, doctors, was.pk, asked)
+        changes[person.doctor_request.pk] = was, why
+    return Kept(plan.kept_at, changes, moved, new, minutes)
+
+
+def _why_changed(person: Person, doctors: Doctors, was: int, asked: Mapping[int, int]) -> Why:
+    j = doctors.index.get(was)
+    if j is None:
+        return Why.NO_OFFER
+    if person.excluded.refused[j]:
+        return Why.REFUSED
+    if not person.excluded.free[j]:
+        return Why.NOT_POSSIBLE
+    return Why.FEWER_PLACES if asked[was] > doctors.left[j] else Why.GIVEN
+
+
+def pairs_shown(matching: Matching) -> dict[int, int]:
+    """Request: professional."""
+    return {
+        person.doctor_request.pk: matching.doctors.offers[j].professional_id
+        for person, j in zip(matching.people, matching.found.doctor.tolist(), strict=True)
+        if j != NOBODY
+    }
+
+
+def mark_of(matching: Matching) -> str:
+    """The same while the same pairs are shown: what is kept is what was read."""
+    text = ",".join(f"{one}:{other}" for one, other in sorted(pairs_shown(matching).items()))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _solved(demand, pairs, weights, is_exact, fixed) -> tuple[Assignment, Certified | None]:
     if is_exact:
         return solve(demand, pairs, weights, fixed), None
     # Numba comes with it, 60 MB a process: no CPTS but the largest ever needs it.
@@ -216,18 +371,6 @@ def _solved(demand, pairs, weights, is_exact, fixed=None) -> tuple[Assignment, C
 
     near = approximate(demand, pairs, weights, fixed=fixed)
     return near.assignment, near
-
-
-def _gathered(found, people, demand, pairs, weights, settings, is_fixed=None) -> Gathering:
-    return gather(
-        demand,
-        pairs,
-        weights,
-        pair=found.pair,
-        household=_households(people),
-        worth_minutes=float(settings.household_minutes),
-        is_fixed=is_fixed,
-    )
 
 
 def prices_of_rules(

@@ -22,7 +22,7 @@ from maillage.medecin_traitant.views.desk import (
 )
 from maillage.medecin_traitant.views.figures import numbers, numbers_file
 from maillage.medecin_traitant.views.links import follow, follow_link, offer_link
-from maillage.medecin_traitant.views.matching import matching, send
+from maillage.medecin_traitant.views.matching import forget_plan, keep_plan, matching, send
 from maillage.medecin_traitant.views.offers import (
     ask,
     offer,
@@ -38,6 +38,8 @@ __all__ = [
     "numbers",
     "numbers_file",
     "send",
+    "forget_plan",
+    "keep_plan",
     "answer",
     "attribution",
     "attribution_link",
