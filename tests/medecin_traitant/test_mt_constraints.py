@@ -203,7 +203,7 @@ def test_a_neighbours_row_is_refused(rows, theirs, model, constraint):
 
 
 def test_nothing_is_read_outside_a_scope(db):
-    for model in (DoctorRequest, DoctorOffer, MtSettings, PriorityRule, PlannedPair):
+    for model in (DoctorRequest, DoctorOffer, MtSettings, PriorityRule, DoctorRequestEvent):
         with pytest.raises(Exception, match="scope"):
             model.objects.first()
 

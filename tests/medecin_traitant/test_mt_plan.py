@@ -224,6 +224,11 @@ def test_the_plan_of_another_cpts_is_never_met(cpts, crossed, doctor):
     assert len(queries.plan_of(cpts).doctors) == 3
 
 
+def test_no_plan_is_read_outside_a_scope(db):
+    with pytest.raises(Exception, match="scope"):
+        PlannedPair.objects.first()
+
+
 # The page
 
 

@@ -18,7 +18,7 @@ from maillage.medecin_traitant.queries.waiting import class_text
 WHY = {
     Why.NO_OFFER: "qui n'a plus d'offre en cours",
     Why.REFUSED: "à qui la proposition est restée sans suite",
-    Why.NOT_POSSIBLE: "qui n'est plus possible (trajet, âge ou visite à domicile)",
+    Why.NOT_POSSIBLE: "qui n'est plus possible pour cette personne",
     Why.FEWER_PLACES: "qui n'a plus assez de places ce mois-ci",
     Why.GIVEN: "dont la place va à quelqu'un d'autre",
     Why.CHOSEN: "changé à la main",

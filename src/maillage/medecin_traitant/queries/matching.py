@@ -67,7 +67,7 @@ class Why(Enum):
 
     NO_OFFER = auto()
     REFUSED = auto()  # or no answer, or taken back
-    NOT_POSSIBLE = auto()  # trip, age, home visit
+    NOT_POSSIBLE = auto()  # excluded: see `reach`
     FEWER_PLACES = auto()
     GIVEN = auto()  # the place goes to somebody else
     CHOSEN = auto()  # by hand
