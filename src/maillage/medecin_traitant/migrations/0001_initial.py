@@ -198,8 +198,8 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('kept_at', models.DateTimeField(verbose_name='gardée le')),
                 ('cpts', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='territory.cpts')),
-                ('doctor_request', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='planned', to='medecin_traitant.doctorrequest')),
-                ('kept_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.seat')),
+                ('doctor_request', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='planned', to='medecin_traitant.doctorrequest', verbose_name='demande')),
+                ('kept_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.seat', verbose_name='gardée par')),
                 ('professional', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='directory.professional', verbose_name='médecin')),
             ],
             options={

@@ -22,13 +22,18 @@ class PlannedPair(OfCpts):
     )
 
     doctor_request = models.OneToOneField(
-        DoctorRequest, on_delete=models.PROTECT, related_name="planned"
+        DoctorRequest,
+        on_delete=models.PROTECT,
+        related_name="planned",
+        verbose_name="demande",
     )
     professional = models.ForeignKey(
         Professional, on_delete=models.PROTECT, related_name="+", verbose_name="médecin"
     )
     kept_at = models.DateTimeField("gardée le")
-    kept_by = models.ForeignKey(Seat, null=True, on_delete=models.PROTECT, related_name="+")
+    kept_by = models.ForeignKey(
+        Seat, null=True, on_delete=models.PROTECT, related_name="+", verbose_name="gardée par"
+    )
 
     objects = scoped(models.QuerySet)
 
