@@ -47,6 +47,10 @@ class Channel(models.TextChoices):
 
 
 HOUSEHOLD_MAX = 20
+# The longest trip somebody accepts, in minutes: what may be held, what forms offer.
+TRAVEL_MIN, TRAVEL_MAX = 5, 240
+NO_LIMIT = "pas de limite"
+TRIPS = [(str(minutes), f"{minutes} minutes") for minutes in (15, 30, 45, 60, 90)]
 # What whoever asks on the public site acts under: the form, and nothing else.
 PUBLIC_SITE = "public_site"
 # Somebody else told of the resident: what they gave was not given to be written to.

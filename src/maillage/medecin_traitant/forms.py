@@ -10,6 +10,8 @@ from maillage.medecin_traitant.enums import (
     AT_THE_DESK,
     HOUSEHOLD_MAX,
     LAST_RANK,
+    NO_LIMIT,
+    TRIPS,
     WITH_A_THRESHOLD,
     Answer,
     Criterion,
@@ -42,6 +44,13 @@ class SignalForm(forms.Form):
         help_text="Avec elle-même. Chacune a sa demande : enregistrez-les l'une après l'autre.",
     )
     can_travel = forms.BooleanField(label="Peut se rendre au cabinet", required=False, initial=True)
+    travel_minutes_max = forms.TypedChoiceField(
+        label="Trajet le plus long accepté",
+        required=False,
+        choices=[("", NO_LIMIT), *TRIPS],
+        coerce=int,
+        empty_value=None,
+    )
     sms_allowed = forms.BooleanField(
         label="Accepte un SMS avec le lien de suivi", required=False, initial=True
     )
@@ -192,6 +201,13 @@ class CorrectionForm(forms.Form):
         required=False,
         choices=[("", "inchangé"), ("yes", "possible"), ("no", "impossible")],
         coerce=lambda said: said == "yes",
+        empty_value=None,
+    )
+    travel_minutes_max = forms.TypedChoiceField(
+        label="Trajet le plus long accepté",
+        required=False,
+        choices=[("", "inchangé"), ("0", NO_LIMIT), *TRIPS],
+        coerce=int,
         empty_value=None,
     )
 

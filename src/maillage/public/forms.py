@@ -14,7 +14,7 @@ from maillage.kernel.errors import LostUpdate
 from maillage.kernel.fields import DateField, PhoneField, VersionedForm
 from maillage.kernel.identifiers import phone_digits
 from maillage.kernel.pictures import BYTES_MAX
-from maillage.medecin_traitant.enums import HOUSEHOLD_MAX, Answer
+from maillage.medecin_traitant.enums import HOUSEHOLD_MAX, NO_LIMIT, TRIPS, Answer
 from maillage.public.enums import BLOCKS_MAX, MINUTES, TEXT_MAX, URL_MAX, BlockKind, PageKind
 from maillage.public.models import PublicPageVersion, PublicSite
 
@@ -109,6 +109,14 @@ class AskForm(forms.Form):
         choices=[("yes", "oui"), ("no", "non, il faut une visite à domicile")],
         coerce=lambda text: text == "yes",
         empty_value=True,
+    )
+    travel_minutes_max = forms.TypedChoiceField(
+        label="Quel trajet acceptez-vous, au plus ?",
+        required=False,
+        choices=[("", NO_LIMIT), *TRIPS],
+        coerce=int,
+        empty_value=None,
+        help_text="Un trajet plus court laisse moins de médecins possibles.",
     )
     ald = forms.ChoiceField(
         label="Êtes-vous en affection de longue durée (ALD) ?",

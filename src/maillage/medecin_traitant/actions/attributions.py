@@ -36,7 +36,7 @@ CALL_DOCTOR = "Ce médecin n'a ni mobile ni adresse connus : appelez-le pour avo
 
 
 class NotSuitable(DomainError):
-    """The doctor has no offer, no place left, or lawfully excludes it."""
+    """The doctor has no offer, no place left, or lawfully excludes it; or the person excludes them."""
 
 
 @transaction.atomic
@@ -57,10 +57,10 @@ def propose_doctor(
     offer = offers.first()
     if offer is None or left_this_month(offer, today) <= 0:
         raise NotSuitable("Ce médecin n'offre plus de place ce mois-ci.")
-    excluded = why_not(doctor_request, offer, today)
+    settings = settings_of(cpts, now)
+    excluded = why_not(doctor_request, offer, settings, today)
     if excluded:
         raise NotSuitable(excluded)
-    settings = settings_of(cpts, now)
     doctor_request.doctor = professional
     doctor_request.deadline_on = today + dt.timedelta(days=settings.answer_days)
     doctor_request.reminded_at = None

@@ -10,7 +10,7 @@ from maillage.accounts.rules import SYSTEM
 from maillage.kernel import journal, pulse
 from maillage.kernel.errors import DomainError, NotAllowed
 from maillage.kernel.permissions import Actor
-from maillage.medecin_traitant.actions.life import Incomplete, own, tell
+from maillage.medecin_traitant.actions.life import Incomplete, check_travel, own, tell
 from maillage.medecin_traitant.actions.notices import tell_resident
 from maillage.medecin_traitant.enums import (
     AT_THE_DESK,
@@ -64,6 +64,7 @@ class Intake:
     household: DoctorRequest | None = None
     household_size: int = 1
     can_travel: bool = True
+    travel_minutes_max: int | None = None
     ald: str = ""
     c2s: str = ""
     language: str = ""
@@ -80,6 +81,7 @@ ASKED = {"ald": "asks_ald", "c2s": "asks_c2s", "language": "asks_language"} | {
 }
 COPIED = (
     *("form_key", "channel", "commune", "household", "household_size", "can_travel"),
+    *("travel_minutes_max",),
     *("ald", "c2s", "language", "last_doctor", "note", "sms_allowed"),
 )
 
@@ -94,6 +96,7 @@ def _check(cpts: Cpts, intake: Intake, settings: MtSettings) -> None:
             raise Incomplete("Répondez oui ou non.")
     if not 1 <= intake.household_size <= HOUSEHOLD_MAX:
         raise Incomplete(f"Un foyer compte de 1 à {HOUSEHOLD_MAX} personnes.")
+    check_travel(intake.travel_minutes_max)
     if intake.household is not None and intake.household.cpts_id != cpts.pk:
         raise Incomplete("Ce foyer n'est pas de votre CPTS.")
     if intake.resident is None and intake.birth_date is None:

@@ -17,6 +17,8 @@ from maillage.medecin_traitant.actions.notices import tell_merged, tell_owner, t
 from maillage.medecin_traitant.enums import (
     OPEN,
     TRANSITIONS,
+    TRAVEL_MAX,
+    TRAVEL_MIN,
     DoctorRequestState,
     EventKind,
     WithdrawalReason,
@@ -202,6 +204,12 @@ def close(*, by: Actor, doctor_request: DoctorRequest) -> DoctorRequest:
 # Corrected: a field typed again
 
 
+def check_travel(minutes: int | None) -> None:
+    """The longest trip somebody accepts, when they set one. Raises Incomplete."""
+    if minutes is not None and not TRAVEL_MIN <= minutes <= TRAVEL_MAX:
+        raise Incomplete(f"Un trajet accepté dure de {TRAVEL_MIN} à {TRAVEL_MAX} minutes.")
+
+
 @transaction.atomic
 def correct(
     *,
@@ -211,23 +219,29 @@ def correct(
     commune: Commune | None = None,
     household_size: int | None = None,
     can_travel: bool | None = None,
+    travel_minutes_max: int | None = None,
 ) -> DoctorRequest:
     """What is typed again replaces what was said; the rest stays, and what is the same writes nothing.
-    By the link nothing is ever shown.
+    By the link nothing is ever shown. `travel_minutes_max` 0: no limit any more.
 
-    Raises NotAllowed, TooLate, Incomplete (nothing typed), residents.BadResident (not a telephone).
+    Raises NotAllowed, TooLate, Incomplete (nothing typed, no such trip),
+    residents.BadResident (not a telephone).
     """
     if not can_end(by, doctor_request):
         raise NotAllowed("Seuls l'habitant et le guichet corrigent une demande.")
+    check_travel(travel_minutes_max or None)
     doctor_request = lock_open(doctor_request)
     typed: dict[str, Any] = {
         "commune": commune,
         "household_size": household_size,
         "can_travel": can_travel,
+        "travel_minutes_max": travel_minutes_max,
     }
     typed = {name: value for name, value in typed.items() if value is not None}
     if not typed and not phone:
         raise Incomplete("Écrivez à nouveau ce qui a changé.")
+    if travel_minutes_max == 0:
+        typed["travel_minutes_max"] = None
     typed = {name: value for name, value in typed.items() if getattr(doctor_request, name) != value}
     if phone and phone_digits(phone) == doctor_request.resident.phone:
         phone = ""

@@ -15,6 +15,8 @@ from maillage.kernel.permissions import Permission
 from maillage.kernel.retention import Retention, RetentionClass
 from maillage.medecin_traitant.enums import (
     OPEN,
+    TRAVEL_MAX,
+    TRAVEL_MIN,
     WITH_A_DOCTOR,
     Channel,
     DoctorRequestState,
@@ -99,6 +101,9 @@ class DoctorRequest(OfCpts):
         "personnes du foyer sans médecin traitant", default=1
     )
     can_travel = models.BooleanField("peut se déplacer", default=True)
+    travel_minutes_max = models.PositiveSmallIntegerField(
+        "trajet le plus long accepté (min)", null=True, blank=True
+    )
     ald = SealedTextField("ALD", max_length=3, blank=True)
     c2s = SealedTextField("C2S ou AME", max_length=3, blank=True)
     language = models.CharField(
@@ -181,6 +186,11 @@ class DoctorRequest(OfCpts):
             ),
             models.CheckConstraint(
                 condition=Q(household_size__gte=1), name="doctor_request_household_of_one"
+            ),
+            models.CheckConstraint(
+                condition=Q(travel_minutes_max=None)
+                | Q(travel_minutes_max__gte=TRAVEL_MIN, travel_minutes_max__lte=TRAVEL_MAX),
+                name="doctor_request_travel_in_bounds",
             ),
             models.CheckConstraint(
                 condition=Q(household=None) | ~Q(household=F("id")),

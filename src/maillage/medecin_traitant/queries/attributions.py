@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from django.db.models import Q
 
-from maillage.directory.models import Professional
+from maillage.directory.models import Place, Professional
 from maillage.medecin_traitant.enums import AttributionState
 from maillage.medecin_traitant.models import Attribution, DoctorOffer, DoctorRequest, MtSettings
-from maillage.medecin_traitant.queries.reach import Doctors, sent_this_month
+from maillage.medecin_traitant.queries.reach import Doctors, nearest, sent_this_month
 from maillage.medecin_traitant.queries.waiting import age_on
+from maillage.territory import queries as territory
 from maillage.territory.models import Cpts
 
 BANDS = (0, 2, 6, 16, 40, 60, 70, 80)
@@ -41,24 +42,45 @@ def left_this_month(offer: DoctorOffer, today: dt.date) -> int:
     return offer.per_month - taken.count()
 
 
-def why_not(doctor_request: DoctorRequest, offer: DoctorOffer, today: dt.date) -> str:
-    """What the doctor lawfully excludes, in a sentence; empty when nothing does."""
+def why_not(
+    doctor_request: DoctorRequest, offer: DoctorOffer, settings: MtSettings, today: dt.date
+) -> str:
+    """What the doctor lawfully excludes, or this person, in a sentence; empty when nothing does."""
     age = age_on(doctor_request.resident.birth_date, today)
     if age is not None and not offer.age_from <= age <= offer.age_to:
         return "Cet âge est hors de l'exercice de ce médecin."
     if not doctor_request.can_travel and not offer.home_visits:
         return "Ce médecin ne se déplace pas à domicile."
+    if doctor_request.can_travel and (told := _too_far(doctor_request, offer, settings)):
+        return told
     refused = doctor_request.attributions.filter(
         professional=offer.professional_id, state=AttributionState.REFUSED
     )
     return "Ce médecin a déjà refusé cette demande." if refused.exists() else ""
 
 
+def _too_far(doctor_request: DoctorRequest, offer: DoctorOffer, settings: MtSettings) -> str:
+    """Of the nearest place of this doctor; a trip that is not known is not too long."""
+    places = Place.objects.filter(closed_on=None, professional=offer.professional_id)
+    codes = sorted(set(places.values_list("commune_id", flat=True)))
+    trip = nearest(territory.travel_minutes(doctor_request.commune_id, codes).values())
+    if trip is None:
+        return ""
+    limit = settings.travel_minutes_max
+    if trip.minutes > min(offer.travel_minutes or limit, limit):
+        return "Ce médecin est trop loin : le trajet dépasse sa limite ou celle de la CPTS."
+    own = doctor_request.travel_minutes_max
+    if own and trip.minutes > own:
+        return f"Ce médecin est trop loin pour cette personne : {own} minutes de trajet au plus."
+    return ""
+
+
 def candidates_for(
     doctor_request: DoctorRequest, settings: MtSettings, today: dt.date
 ) -> list[Candidate]:
     """Doctors whose offer stands today, has a place left and excludes nothing; the nearest first,
-    then who has most places. A trip longer than the doctor's or the CPTS's limit is left out."""
+    then who has most places. A trip longer than the limit of the doctor, the CPTS or the person is left
+    out."""
     doctors = Doctors(doctor_request.cpts, settings, today)
     refusals = doctor_request.attributions.filter(state=AttributionState.REFUSED)
     excluded = doctors.excluded(

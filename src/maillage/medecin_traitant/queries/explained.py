@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 
@@ -231,7 +232,7 @@ def _left_out(matching: Matching, lacks: Missing, i: int) -> LeftOut:
         else:
             sentence = "Les places possibles vont à des personnes qui passent avant."
         many = f"{places} places de plus" if places > 1 else "une place de plus"
-        would_do = f"{many} chez {name}, au plus."
+        would_do = _or([f"{many} chez {name}, au plus", *_theirs_to_change(matching, person)])
     return LeftOut(
         doctor_request=person.doctor_request,
         rank=person.rank,
@@ -249,6 +250,7 @@ def _nobody_possible(matching: Matching, person: Person) -> tuple[str, str]:
     counted = Counter(
         {
             "trop loin": int(np.count_nonzero(person.excluded.far)),
+            "trop loin pour cette personne": int(np.count_nonzero(person.excluded.tiring)),
             "hors de cet âge": int(np.count_nonzero(person.excluded.age)),
             "sans visite à domicile": int(np.count_nonzero(person.excluded.home)),
             "sans suite à une proposition": int(np.count_nonzero(person.excluded.refused)),
@@ -263,7 +265,23 @@ def _nobody_possible(matching: Matching, person: Person) -> tuple[str, str]:
         wanted = "une offre avec visites à domicile"
     elif counted["hors de cet âge"]:
         wanted = "une offre plus proche, ou ouverte à cet âge"
-    return f"{offers} des places{NBSP}: {told}.", f"{wanted}."
+    would_do = _or([wanted, *_theirs_to_change(matching, person)])
+    return f"{offers} des places{NBSP}: {told}.", would_do
+
+
+def _or(what: list[str]) -> str:
+    return f"{', ou '.join(what)}."
+
+
+def _theirs_to_change(matching: Matching, person: Person) -> list[str]:
+    """What this person alone could accept: with it a doctor who keeps a free place may have them."""
+    doctors, excluded = matching.doctors, person.excluded
+    counts = np.bincount(
+        matching.found.doctor[matching.found.pair != NOBODY], minlength=len(doctors.offers)
+    )
+    is_open = (counts < doctors.left) & ~excluded.not_theirs
+    minutes = doctors.trips(person.doctor_request.commune_id)[1][is_open & excluded.tiring]
+    return [f"un trajet accepté de {ceil(minutes.min())} min"] if minutes.size else []
 
 
 def whole_of(matching: Matching, minimum: int) -> Whole:

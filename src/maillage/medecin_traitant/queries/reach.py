@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,24 +27,38 @@ def sent_this_month(cpts: Cpts | int, today: dt.date):
     return Attribution.objects.filter(cpts=cpts, sent_at__gte=month_of(today)).live()
 
 
+def nearest(trips: Iterable[Travel]) -> Travel | None:
+    """The shortest of those that are known; the first of equals."""
+    known = (each for each in trips if each.minutes is not None)
+    return min(known, key=lambda each: each.minutes, default=None)
+
+
 @dataclass(frozen=True, slots=True)
 class Excluded:
-    """Of one person and each doctor, what is in the way."""
+    """Of one person and each doctor, what is in the way. `far`: for the doctor or the CPTS;
+    `tiring`: not for them, but longer than the trip this person accepts."""
 
     age: np.ndarray
     home: np.ndarray
     far: np.ndarray
     refused: np.ndarray
+    tiring: np.ndarray
+
+    @property
+    def not_theirs(self) -> np.ndarray:
+        """What this person cannot change is in the way."""
+        return self.age | self.home | self.far | self.refused
 
     @property
     def free(self) -> np.ndarray:
-        return ~(self.age | self.home | self.far | self.refused)
+        return ~(self.not_theirs | self.tiring)
 
 
 class Doctors:
     """Doctors whose offer stands on this day and takes somebody, in a fixed order; how many of their
     places of the month are taken; what is in the way of each person. A trip longer than the limit
-    of the doctor or of the CPTS is in the way of who travels; an unknown trip is not."""
+    of the doctor, of the CPTS or of this person is in the way of who travels; an unknown trip is not.
+    """
 
     def __init__(self, cpts: Cpts, settings: MtSettings, today: dt.date) -> None:
         rows = DoctorOffer.objects.filter(cpts=cpts, per_month__gte=1).in_force(today)
@@ -77,18 +91,13 @@ class Doctors:
         if commune not in self._trips:
             codes = sorted({code for each in self._where.values() for code in each})
             known = territory.travel_minutes(commune, codes)
-            best = [self._nearest(known, each.professional_id) for each in self.offers]
+            best = [
+                nearest(known[code] for code in sorted(self._where[each.professional_id]))
+                for each in self.offers
+            ]
             minutes = [np.nan if each is None else each.minutes for each in best]
             self._trips[commune] = best, np.array(minutes, float)
         return self._trips[commune]
-
-    def _nearest(self, known: dict[str, Travel], professional: int) -> Travel | None:
-        trips = [known[code] for code in sorted(self._where[professional])]
-        return min(
-            (each for each in trips if each.minutes is not None),
-            key=lambda each: each.minutes,
-            default=None,
-        )
 
     def told(self, commune: str, j: int) -> str:
         trip = self.trips(commune)[0][j]
@@ -101,10 +110,15 @@ class Doctors:
         none = np.zeros(len(self.offers), bool)
         refused = none.copy()
         refused[[self.index[pk] for pk in refused_by if pk in self.index]] = True
-        minutes = self.trips(doctor_request.commune_id)[1]
+        far = tiring = none
+        if doctor_request.can_travel:
+            minutes = self.trips(doctor_request.commune_id)[1]
+            far = minutes > self.limit
+            tiring = ~far & (minutes > (doctor_request.travel_minutes_max or np.inf))
         return Excluded(
             age=none if age is None else (age < self.age_from) | (age > self.age_to),
             home=none if doctor_request.can_travel else ~self.home,
-            far=(minutes > self.limit) if doctor_request.can_travel else none,
+            far=far,
             refused=refused,
+            tiring=tiring,
         )

@@ -36,7 +36,7 @@ PURPOSE = "recherche de médecin traitant"
 ROWS_PER_PAGE = 50
 COPIED = (
     *("form_key", "family_name", "given_name", "birth_date", "phone", "household_size"),
-    *("can_travel", "sms_allowed"),
+    *("can_travel", "travel_minutes_max", "sms_allowed"),
 )
 ASKED = (
     *("channel", "email", "ald", "c2s", "language", "last_doctor", "note"),
