@@ -8,7 +8,7 @@ from django_scopes import scope, scopes_disabled
 
 from factories import MONDAY, make_desk, make_doctor, make_doctor_intake, set_mt
 from maillage.accounts.enums import Role
-from maillage.medecin_traitant import actions
+from maillage.medecin_traitant import actions, queries
 from people import actor_as
 
 
@@ -81,3 +81,15 @@ def offers(cpts, coordinator):
         )
 
     return record
+
+
+@pytest.fixture
+def run(cpts, settings_mt):
+    """The attribution of this instant."""
+
+    def found(**choices):
+        settings = queries.settings_of(cpts)
+        rules, now = queries.rules_of(cpts), timezone.now()
+        return queries.matching_for(cpts, settings, rules, now=now, **choices)
+
+    return found

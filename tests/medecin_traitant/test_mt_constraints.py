@@ -17,6 +17,7 @@ from maillage.medecin_traitant.models import (
     DoctorOffer,
     DoctorRequest,
     DoctorRequestEvent,
+    DoctorWish,
     MtSettings,
     PlannedPair,
     PriorityRule,
@@ -52,13 +53,16 @@ def rows(cpts, desk, coordinator, take, doctor, settings_mt):
         by=coordinator, cpts=cpts, source="bureau", rules=[actions.Rule("age_from", 1, 70)]
     )
     request = take()
+    event = DoctorRequestEvent.objects.get()
+    actions.record_wish(by=desk, doctor_request=request, professional=doctor, kind="never")
     until_on = MONDAY.date() + dt.timedelta(days=9)
     said = actions.Offer(per_month=1, until_on=until_on)
     return {
         "settings": settings_mt,
         "rule": PriorityRule.objects.get(),
         "request": request,
-        "event": DoctorRequestEvent.objects.get(),
+        "event": event,
+        "wish": DoctorWish.objects.get(),
         "offer": actions.record_offer(by=coordinator, cpts=cpts, professional=doctor, offer=said),
         "attribution": actions.propose_doctor(
             by=coordinator, doctor_request=take(), professional=doctor
@@ -84,6 +88,8 @@ CHANGES = [
     ("doctor_request_channel_known", "request", {"channel": "pigeon"}),
     ("doctor_request_language_known", "request", {"language": "tlh"}),
     ("doctor_request_household_of_one", "request", {"household_size": 0}),
+    ("doctor_request_travel_in_bounds", "request", {"travel_minutes_max": 4}),
+    ("doctor_request_travel_in_bounds", "request", {"travel_minutes_max": 241}),
     ("doctor_request_household_is_another", "request", {"household": F("id")}),
     ("doctor_request_waits_since_reception", "request", {"waits_since": MONDAY + dt.timedelta(1)}),
     ("doctor_request_open_has_owner_and_deadline", "request", {"owner": None}),
@@ -93,6 +99,7 @@ CHANGES = [
     ("doctor_request_merged_says_where", "request", {"state": "merged", "closed_at": MONDAY}),
     ("doctor_request_withdrawn_says_why", "request", WITHDRAWN),
     ("doctor_request_event_kind_known", "event", {"kind": "rumour"}),
+    ("doctor_wish_kind_known", "wish", {"kind": "rumou"}),
     ("attribution_state_known", "attribution", {"state": "dreamt"}),
     ("attribution_refused_says_why", "attribution", {"refusal_reason": "full"}),
     ("attribution_answered_all_or_nothing", "attribution", {"answered_via": "link"}),
@@ -129,6 +136,7 @@ COPIES = [
         {"number": 99, "form_key": "autre"},
         ("cpts_id", "resident_id"),
     ),
+    ("doctor_wish_once", "wish", {"kind": "only"}, ("doctor_request_id", "professional_id")),
     ("attribution_one_live_per_request", "attribution", {}, ("doctor_request_id",)),
     ("priority_rule_once", "rule", {}, ("cpts_id", "valid_from", "criterion", "threshold")),
     ("doctor_offer_asked_once", "asked", {}, ("cpts_id", "professional_id")),
@@ -203,7 +211,14 @@ def test_a_neighbours_row_is_refused(rows, theirs, model, constraint):
 
 
 def test_nothing_is_read_outside_a_scope(db):
-    for model in (DoctorRequest, DoctorOffer, MtSettings, PriorityRule, DoctorRequestEvent):
+    for model in (
+        DoctorRequest,
+        DoctorOffer,
+        MtSettings,
+        PriorityRule,
+        DoctorRequestEvent,
+        DoctorWish,
+    ):
         with pytest.raises(Exception, match="scope"):
             model.objects.first()
 

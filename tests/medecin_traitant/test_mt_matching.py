@@ -26,16 +26,6 @@ def rules(cpts, coordinator):
     return actions.set_rules(by=coordinator, cpts=cpts, rules=written, source="bureau")
 
 
-@pytest.fixture
-def run(cpts, settings_mt):
-    def found(**choices):
-        settings = queries.settings_of(cpts)
-        rules, now = queries.rules_of(cpts), timezone.now()
-        return queries.matching_for(cpts, settings, rules, now=now, **choices)
-
-    return found
-
-
 def weigh(settings, **values):
     MtSettings.objects.filter(pk=settings.pk).update(**values)
 

@@ -106,6 +106,13 @@ def test_a_resident_asks_and_follows(site, visitor):
     assert JournalLine.objects.filter(action="mt.recorded").count() == 1
 
 
+def test_a_resident_says_the_longest_trip_they_accept(site, visitor):
+    assert "pas de limite" in site.html("medecin-traitant/demande/")
+    visitor(), visitor(travel_minutes_max=""), visitor(travel_minutes_max="45")
+    assert [each.travel_minutes_max for each in requests()] == [None, None, 45]
+    assert visitor(travel_minutes_max="7").status_code == 422 and len(requests()) == 3
+
+
 def test_the_same_form_twice_is_one_request_and_the_same_person_twice_is_never_said(site, visitor):
     key = "9f5a0f7e-58b0-4a0e-9c8e-0d2f2f3f4a5b"
     first, again = visitor(form_key=key), visitor(form_key=key)

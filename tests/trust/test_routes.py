@@ -178,6 +178,8 @@ OBJECTS = {
     "medecin_traitant:withdraw": ("doctor_request", {C, D}, {D}),
     "medecin_traitant:found": ("doctor_request", {C, D}, {D}),
     "medecin_traitant:household": ("doctor_request", {C, D}, {D}),
+    "medecin_traitant:wish": ("doctor_request", {C, D}, {D}),
+    "medecin_traitant:wish_remove": ("doctor_request", {C, D}, {D}),
     "medecin_traitant:merge": ("doctor_request", {C, D}, {D}),
     "medecin_traitant:unmerge": ("doctor_request", {C, D}, {D}),
     "medecin_traitant:propose": ("doctor_request", {C, D}, {C}),

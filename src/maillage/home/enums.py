@@ -74,6 +74,8 @@ ACTS = {
     "mt.settings_set": "Réglages médecin traitant changés",
     "mt.unanswered": "Proposition à un médecin traitant sans réponse",
     "mt.unmerged": "Demande de médecin traitant séparée",
+    "mt.wish_recorded": "Souhait sur un médecin noté (médecin traitant)",
+    "mt.wish_removed": "Souhait sur un médecin retiré (médecin traitant)",
     "mt.withdrawn": "Demande de médecin traitant retirée",
     "public.image_added": "Image ajoutée au site public",
     "public.image_removed": "Image retirée du site public",

@@ -68,6 +68,13 @@ class Answer(models.TextChoices):
     NO = "no", "non"
 
 
+class WishKind(models.TextChoices):
+    """What a resident says of a doctor."""
+
+    ONLY = "only", "médecin souhaité"
+    NEVER = "never", "médecin non souhaité"
+
+
 class AttributionState(models.TextChoices):
     SENT = "sent", "en attente de réponse"
     ACCEPTED = "accepted", "acceptée"

@@ -16,6 +16,7 @@ from maillage.medecin_traitant.enums import (
     Answer,
     Criterion,
     RefusalReason,
+    WishKind,
     WithdrawalReason,
 )
 from maillage.medecin_traitant.models import MtSettings
@@ -273,6 +274,16 @@ class DoctorForm(forms.Form):
     def __init__(self, data=None, *, doctors, initial=None):
         super().__init__(data, initial=initial)
         self.fields["professional"].queryset = doctors
+
+
+class WishForm(DoctorForm):
+    """What the person says of a doctor; nobody asks why."""
+
+    kind = forms.ChoiceField(
+        label="Souhait",
+        choices=WishKind.choices,
+        help_text="Souhaité : lui seul sera proposé, ou un autre noté de même.",
+    )
 
 
 class CpamForm(forms.Form):

@@ -40,6 +40,12 @@ urlpatterns = [
     path("c/<slug:cpts>/medecin-traitant/<int:pk>/trouve/", views.found, name="found"),
     path("c/<slug:cpts>/medecin-traitant/<int:pk>/fusionner/", views.merge, name="merge"),
     path("c/<slug:cpts>/medecin-traitant/<int:pk>/foyer/", views.household, name="household"),
+    path("c/<slug:cpts>/medecin-traitant/<int:pk>/souhait/", views.wish, name="wish"),
+    path(
+        "c/<slug:cpts>/medecin-traitant/<int:pk>/souhait/retirer/",
+        views.wish_remove,
+        name="wish_remove",
+    ),
     path("c/<slug:cpts>/medecin-traitant/<int:pk>/separer/", views.unmerge, name="unmerge"),
     path("c/<slug:cpts>/medecin-traitant/<int:pk>/proposer/", views.propose, name="propose"),
     path("c/<slug:cpts>/medecin-traitant/<int:pk>/declaree/", views.declared, name="declared"),

@@ -85,6 +85,7 @@ TITLES: dict[str, str] = {
     "medecin_traitant.PlannedPair": "Médecins traitants envisagés",
     "medecin_traitant.DoctorRequest": "Demandes de médecin traitant",
     "medecin_traitant.DoctorRequestEvent": "Histoire des demandes de médecin traitant",
+    "medecin_traitant.DoctorWish": "Médecins souhaités ou non",
     "mfa.Authenticator": "Seconds facteurs",
     "residents.InformationGiven": "Informations données",
     "residents.Resident": "Fiche d'habitant",

@@ -23,7 +23,7 @@ WAITING = (
     (29, 41, {"c2s": "yes"}),
     (45, 33, {"ald": "yes"}),
     (63, 24, {"language": "lsf"}),
-    (38, 17, {}),
+    (38, 17, {"travel_minutes_max": 30}),
     (70, 11, {"ald": "yes", "can_travel": False}),
     (19, 6, {}),
     (52, 40, {}),

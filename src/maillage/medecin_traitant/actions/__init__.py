@@ -13,6 +13,7 @@ from maillage.medecin_traitant.actions.attributions import (
 )
 from maillage.medecin_traitant.actions.contact import record_call
 from maillage.medecin_traitant.actions.cpam import CpamReport, NoBasis, load_cpam_list
+from maillage.medecin_traitant.actions.doubles import merge, unmerge
 from maillage.medecin_traitant.actions.households import join_household
 from maillage.medecin_traitant.actions.intake import (
     AlreadyWaiting,
@@ -29,9 +30,7 @@ from maillage.medecin_traitant.actions.life import (
     correct,
     found_elsewhere,
     heal_owner,
-    merge,
     remind,
-    unmerge,
     withdraw,
 )
 from maillage.medecin_traitant.actions.numbers import TooSoon, publish_numbers
@@ -54,6 +53,7 @@ from maillage.medecin_traitant.actions.settings import (
     set_rules,
     set_settings,
 )
+from maillage.medecin_traitant.actions.wishes import record_wish, remove_wish
 
 __all__ = [
     "NotSuitable",
@@ -98,8 +98,10 @@ __all__ = [
     "record_call",
     "record_offer",
     "record_request",
+    "record_wish",
     "remind",
     "remind_doctor",
+    "remove_wish",
     "set_rules",
     "set_settings",
     "unmerge",

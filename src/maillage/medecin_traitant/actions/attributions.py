@@ -16,6 +16,7 @@ from maillage.kernel.transitions import check_transition
 from maillage.medecin_traitant.actions.ends import end_attribution, say_end
 from maillage.medecin_traitant.actions.life import TooLate, lock, lock_open, move, save, tell
 from maillage.medecin_traitant.actions.notices import tell_accepted, tell_proposed, tell_waits_again
+from maillage.medecin_traitant.actions.wishes import unwanted_alert
 from maillage.medecin_traitant.enums import (
     ATTRIBUTION_TRANSITIONS,
     AnsweredVia,
@@ -150,6 +151,7 @@ def accept_attribution(*, by: Actor, attribution: Attribution) -> Attribution:
     doctor_request.alert = "Un médecin accepte : appelez l'habitant, dites-lui lequel"
     agreed = covers(doctor_request.agreement)
     doctor_request.alert += "." if agreed else " et demandez-lui son accord de partage."
+    doctor_request.alert = unwanted_alert(doctor_request) or doctor_request.alert
     save(doctor_request)
     text = f"Acceptée par {attribution.professional} : à déclarer au premier rendez-vous."
     tell(doctor_request, EventKind.ACCEPTED, text, by=by)

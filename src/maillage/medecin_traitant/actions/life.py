@@ -1,4 +1,4 @@
-"""What every act on a request does alike, and its ends: withdrawn, found elsewhere, merged, closed."""
+"""What every act on a request does alike, and its ends: withdrawn, found elsewhere, closed."""
 
 import datetime as dt
 from typing import Any
@@ -13,7 +13,7 @@ from maillage.kernel.identifiers import phone_digits
 from maillage.kernel.permissions import Actor
 from maillage.kernel.transitions import check_transition
 from maillage.medecin_traitant.actions.ends import say_end
-from maillage.medecin_traitant.actions.notices import tell_merged, tell_owner, tell_waits_again
+from maillage.medecin_traitant.actions.notices import tell_owner
 from maillage.medecin_traitant.enums import (
     OPEN,
     TRANSITIONS,
@@ -27,7 +27,6 @@ from maillage.medecin_traitant.models import DoctorRequest, DoctorRequestEvent
 from maillage.medecin_traitant.queries import default_owner, settings_of
 from maillage.medecin_traitant.rules import can_end, can_keep_requests
 from maillage.residents import actions as residents
-from maillage.residents.rules import covers
 from maillage.territory.models import Commune
 
 NOBODY = (
@@ -75,6 +74,12 @@ def lock_followed(doctor_request: DoctorRequest) -> DoctorRequest:
     """The same, while somebody has something to do for it: open, or closed with a call to make."""
     held = lock(doctor_request)
     return held if held.alert else lock_open(doctor_request)
+
+
+def lock_pair(one: DoctorRequest, other: DoctorRequest) -> tuple[DoctorRequest, DoctorRequest]:
+    """Always in the same order: two acts that share them never cross."""
+    first, second = (lock(each) for each in sorted((one, other), key=lambda each: each.pk))
+    return (first, second) if first.pk == one.pk else (second, first)
 
 
 def move(doctor_request: DoctorRequest, state: str) -> None:
@@ -271,85 +276,6 @@ def _change_record(doctor_request: DoctorRequest, phone: str, commune: Commune |
         commune=commune or held.commune,
         **{name: getattr(held, name) for name in kept},
     )
-
-
-# The same person twice
-
-
-@transaction.atomic
-def merge(*, by: Actor, doctor_request: DoctorRequest, into: DoctorRequest) -> DoctorRequest:
-    """`doctor_request` is the same person as `into`, which goes on alone, counted from the first of
-    the two receptions. Twice counts once.
-
-    Raises NotAllowed, Incomplete (itself, another CPTS's), TooLate, InvalidTransition (a doctor was
-    already asked: keep that one).
-    """
-    if not can_keep_requests(by, doctor_request.cpts_id):
-        raise NotAllowed("Seul le guichet fusionne deux demandes.")
-    if into.pk == doctor_request.pk or into.cpts_id != doctor_request.cpts_id:
-        raise Incomplete("Choisissez une autre demande de la CPTS.")
-    doctor_request, into = lock_pair(doctor_request, into)
-    if doctor_request.merged_into_id == into.pk:
-        return doctor_request
-    if into.state not in OPEN:
-        raise TooLate(f"La demande n° {into.number} est close : rien ne s'y fusionne.")
-    move(doctor_request, DoctorRequestState.MERGED)
-    doctor_request.merged_into = into
-    into.waits_since = min(into.waits_since, doctor_request.waits_since)
-    is_told, agreed = tell_merged(doctor_request, into, by=by), covers(into.agreement)
-    waits = into.state == DoctorRequestState.WAITING
-    if not (is_told and agreed) and (waits or not into.alert):
-        into.alert = "Deux demandes réunies : appelez l'habitant pour le lui dire"
-        into.alert += "." if agreed else ", recueillez l'accord."
-    save(doctor_request)
-    save(into)
-    text = f"Même personne que la demande n° {into.number} : la suite s'y passe."
-    tell(doctor_request, EventKind.MERGED, text, by=by)
-    tell(into, EventKind.MERGED, f"La demande n° {doctor_request.number} y est fusionnée.", by=by)
-    journal.record("mt.merged", doctor_request, by=by, cpts=into.cpts_id, into=into.pk)
-    pulse.bump(into.cpts_id, reach=pulse.Reach.BOARD)
-    return doctor_request
-
-
-def lock_pair(one: DoctorRequest, other: DoctorRequest) -> tuple[DoctorRequest, DoctorRequest]:
-    """Always in the same order: two acts that share them never cross."""
-    first, second = (lock(each) for each in sorted((one, other), key=lambda each: each.pk))
-    return (first, second) if first.pk == one.pk else (second, first)
-
-
-@transaction.atomic
-def unmerge(*, by: Actor, doctor_request: DoctorRequest) -> DoctorRequest:
-    """It was somebody else after all: it waits again, from its own reception; so does the other.
-
-    Raises NotAllowed, TooLate (not merged, or an open request of theirs exists).
-    """
-    if not can_keep_requests(by, doctor_request.cpts_id):
-        raise NotAllowed("Seul le guichet sépare deux demandes.")
-    if doctor_request.merged_into is None:
-        raise TooLate("Cette demande n'est pas fusionnée.")
-    doctor_request, into = lock_pair(doctor_request, doctor_request.merged_into)
-    if doctor_request.state != DoctorRequestState.MERGED:
-        raise TooLate("Cette demande n'est plus fusionnée.")
-    theirs = DoctorRequest.objects.filter(resident=doctor_request.resident_id).open()
-    if theirs.exists():
-        raise TooLate("Cette personne a déjà une autre demande ouverte.")
-    move(doctor_request, DoctorRequestState.WAITING)
-    doctor_request.merged_into = None
-    own(doctor_request, by)
-    doctor_request.deadline_on = doctor_request.promised_by
-    if not tell_waits_again(doctor_request, by=by):
-        doctor_request.alert = "Séparée d'une autre demande : appelez l'habitant pour le lui dire."
-    others = into.merged.exclude(pk=doctor_request.pk).values_list("waits_since", flat=True)
-    into.waits_since = min([into.received_at, *others])
-    save(doctor_request)
-    save(into)
-    text = f"Séparée de la demande n° {into.number} : c'était une autre personne."
-    tell(doctor_request, EventKind.MERGED, text, by=by)
-    text = f"La demande n° {doctor_request.number} en est séparée."
-    tell(into, EventKind.MERGED, text, by=by)
-    journal.record("mt.unmerged", doctor_request, by=by, cpts=into.cpts_id, into=into.pk)
-    pulse.bump(into.cpts_id, reach=pulse.Reach.BOARD)
-    return doctor_request
 
 
 # What happens because time passes

@@ -104,6 +104,21 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='DoctorWish',
+            fields=[
+                ('id', models.BigAutoField(default=maillage.kernel.fields.opaque_id, primary_key=True, serialize=False)),
+                ('kind', models.CharField(choices=[('only', 'médecin souhaité'), ('never', 'médecin non souhaité')], max_length=5, verbose_name='souhait')),
+                ('cpts', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='territory.cpts')),
+                ('doctor_request', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='wishes', to='medecin_traitant.doctorrequest')),
+                ('merged_from', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='medecin_traitant.doctorrequest', verbose_name='dit dans la demande')),
+                ('professional', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='directory.professional', verbose_name='médecin')),
+            ],
+            options={
+                'ordering': ['pk'],
+                'constraints': [models.UniqueConstraint(fields=('cpts', 'id'), name='doctor_wish_cpts_id'), maillage.kernel.constraints.TenantForeignKey(field='doctor_request', name='doctor_wish_request_same_cpts'), maillage.kernel.constraints.TenantForeignKey(field='merged_from', name='doctor_wish_merged_from_same_cpts'), models.UniqueConstraint(fields=('doctor_request', 'professional'), name='doctor_wish_once'), models.CheckConstraint(condition=models.Q(('kind__in', ['only', 'never'])), name='doctor_wish_kind_known')],
+            },
+        ),
+        migrations.CreateModel(
             name='MtSettings',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

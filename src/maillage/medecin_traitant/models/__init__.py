@@ -6,12 +6,14 @@ from maillage.medecin_traitant.models.offer import DoctorOffer
 from maillage.medecin_traitant.models.plan import PlannedPair
 from maillage.medecin_traitant.models.request import DoctorRequest, DoctorRequestEvent
 from maillage.medecin_traitant.models.settings import MtSettings, PriorityRule
+from maillage.medecin_traitant.models.wish import DoctorWish
 
 __all__ = [
     "Attribution",
     "DoctorOffer",
     "DoctorRequest",
     "DoctorRequestEvent",
+    "DoctorWish",
     "MtSettings",
     "PlannedPair",
     "PriorityRule",

@@ -10,6 +10,7 @@ from maillage.medecin_traitant.queries.attributions import (
 from maillage.medecin_traitant.queries.doctors import (
     OffersPage,
     asked_due,
+    doctors_of,
     doctors_to_ask,
     expired_offers,
     listed_offers,
@@ -66,6 +67,7 @@ from maillage.medecin_traitant.queries.waiting import (
     priority_of,
     waiting_of,
 )
+from maillage.medecin_traitant.queries.wishes import Wishes, wishes_of
 
 __all__ = [
     "ASIDE",
@@ -98,11 +100,13 @@ __all__ = [
     "OffersPage",
     "Waiting",
     "WaitingNumbers",
+    "Wishes",
     "age_on",
     "alike",
     "class_text",
     "asked_due",
     "default_owner",
+    "doctors_of",
     "doctors_to_ask",
     "due_reminders",
     "estimate_of",
@@ -123,4 +127,5 @@ __all__ = [
     "rules_of",
     "settings_of",
     "waiting_of",
+    "wishes_of",
 ]

@@ -11,6 +11,7 @@ from maillage.medecin_traitant.enums import AttributionState
 from maillage.medecin_traitant.models import Attribution, DoctorOffer, DoctorRequest, MtSettings
 from maillage.medecin_traitant.queries.reach import Doctors, nearest, sent_this_month
 from maillage.medecin_traitant.queries.waiting import age_on
+from maillage.medecin_traitant.queries.wishes import wishes_of
 from maillage.territory import queries as territory
 from maillage.territory.models import Cpts
 
@@ -53,6 +54,8 @@ def why_not(
         return "Ce médecin ne se déplace pas à domicile."
     if doctor_request.can_travel and (told := _too_far(doctor_request, offer, settings)):
         return told
+    if wishes_of(doctor_request).forbid(offer.professional_id):
+        return "Cette personne ne souhaite pas ce médecin."
     refused = doctor_request.attributions.filter(
         professional=offer.professional_id, state=AttributionState.REFUSED
     )
@@ -87,6 +90,7 @@ def candidates_for(
         doctor_request,
         age_on(doctor_request.resident.birth_date, today),
         set(refusals.values_list("professional_id", flat=True)),
+        wishes_of(doctor_request),
     )
     commune = doctor_request.commune_id
     minutes = np.nan_to_num(doctors.trips(commune)[1], nan=np.inf)

@@ -247,26 +247,38 @@ def _nobody_possible(matching: Matching, person: Person) -> tuple[str, str]:
     total = len(matching.doctors.offers)
     if not total:
         return "Aucun médecin n'offre de place.", "Une offre d'un médecin."
+    excluded = person.excluded
+    unwanted = int(np.count_nonzero(excluded.unwanted))
     counted = Counter(
         {
-            "trop loin": int(np.count_nonzero(person.excluded.far)),
-            "trop loin pour cette personne": int(np.count_nonzero(person.excluded.tiring)),
-            "hors de cet âge": int(np.count_nonzero(person.excluded.age)),
-            "sans visite à domicile": int(np.count_nonzero(person.excluded.home)),
-            "sans suite à une proposition": int(np.count_nonzero(person.excluded.refused)),
+            "trop loin": int(np.count_nonzero(excluded.far)),
+            "trop loin pour cette personne": int(np.count_nonzero(excluded.tiring)),
+            "non souhaités" if unwanted > 1 else "non souhaité": unwanted,
+            "hors de cet âge": int(np.count_nonzero(excluded.age)),
+            "sans visite à domicile": int(np.count_nonzero(excluded.home)),
+            "sans suite à une proposition": int(np.count_nonzero(excluded.refused)),
         }
     )
     if not sum(counted.values()):  # set aside by hand
         return "Laissée en attente à la main.", "Rétablir le choix proposé."
     told = ", ".join(f"{n} {label}" for label, n in counted.most_common() if n)
     offers = f"{total} médecins offrent" if total > 1 else "1 médecin offre"
-    wanted = "une offre plus proche"
-    if not person.doctor_request.can_travel:
-        wanted = "une offre avec visites à domicile"
-    elif counted["hors de cet âge"]:
-        wanted = "une offre plus proche, ou ouverte à cet âge"
-    would_do = _or([wanted, *_theirs_to_change(matching, person)])
+    would_do = _or([_offer_wanted(person), *_theirs_to_change(matching, person)])
     return f"{offers} des places{NBSP}: {told}.", would_do
+
+
+def _offer_wanted(person: Person) -> str:
+    """One more offer that would do."""
+    excluded, at_home = person.excluded, not person.doctor_request.can_travel
+    if person.wishes.only:
+        return f"une offre d'un médecin souhaité{', avec visites à domicile' if at_home else ''}"
+    if at_home:
+        return "une offre avec visites à domicile"
+    if excluded.age.any():
+        return "une offre plus proche, ou ouverte à cet âge"
+    if excluded.far.any() or excluded.tiring.any():
+        return "une offre plus proche"
+    return "une offre d'un autre médecin"
 
 
 def _or(what: list[str]) -> str:
@@ -280,8 +292,14 @@ def _theirs_to_change(matching: Matching, person: Person) -> list[str]:
         matching.found.doctor[matching.found.pair != NOBODY], minlength=len(doctors.offers)
     )
     is_open = (counts < doctors.left) & ~excluded.not_theirs
-    minutes = doctors.trips(person.doctor_request.commune_id)[1][is_open & excluded.tiring]
-    return [f"un trajet accepté de {ceil(minutes.min())} min"] if minutes.size else []
+    told = []
+    minutes = doctors.trips(person.doctor_request.commune_id)[1]
+    farther = minutes[is_open & excluded.tiring & ~excluded.unwanted]
+    if farther.size:
+        told.append(f"un trajet accepté de {ceil(farther.min())} min")
+    if (is_open & excluded.unwanted & ~excluded.tiring).any():
+        told.append("que cette personne accepte un médecin non souhaité")
+    return told
 
 
 def whole_of(matching: Matching, minimum: int) -> Whole:

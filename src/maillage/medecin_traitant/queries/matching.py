@@ -6,6 +6,7 @@ no diagnosis, no name. Proposals already sent hold their places and are not look
 
 import datetime as dt
 import hashlib
+import importlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ from maillage.medecin_traitant.models import (
 from maillage.medecin_traitant.queries.plans import Plan
 from maillage.medecin_traitant.queries.reach import Doctors, Excluded
 from maillage.medecin_traitant.queries.waiting import age_on, priority_of
+from maillage.medecin_traitant.queries.wishes import Wishes, wishes_by_request
 from maillage.territory.models import Cpts
 
 ASIDE = 0  # chosen instead of a doctor: this person waits
@@ -45,12 +47,14 @@ EXACT_MAX = 100_000  # people; above, near the best, at a distance that is certi
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who waits, their class, the rule that gave it, what is in the way of each doctor."""
+    """Somebody who waits, their class, the rule that gave it, what is in the way of each doctor, what they
+    said of doctors."""
 
     doctor_request: DoctorRequest
     rank: int
     rule: PriorityRule | None
     excluded: Excluded
+    wishes: Wishes
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +130,14 @@ def people_of(
     )
     for pk, professional in refusals.values_list("doctor_request_id", "professional_id"):
         refused_by[pk].add(professional)
+    wishes = wishes_by_request(cpts=cpts, doctor_request__state=DoctorRequestState.WAITING)
     people = []
     for each in waiting:
         rank, rule = priority_of(each, rules, today)
         age = age_on(each.resident.birth_date, today)
-        excluded = doctors.excluded(each, age, refused_by[each.pk])
-        people.append(Person(each, rank, rule, excluded))
+        said = wishes[each.pk]
+        excluded = doctors.excluded(each, age, refused_by[each.pk], said)
+        people.append(Person(each, rank, rule, excluded, said))
     return people
 
 
@@ -367,9 +373,8 @@ def _solved(demand, pairs, weights, is_exact, fixed) -> tuple[Assignment, Certif
     if is_exact:
         return solve(demand, pairs, weights, fixed), None
     # Numba comes with it, 60 MB a process: no CPTS but the largest ever needs it.
-    from maillage.compute.auction import approximate  # noqa: PLC0415
-
-    near = approximate(demand, pairs, weights, fixed=fixed)
+    auction = importlib.import_module("maillage.compute.auction")
+    near = auction.approximate(demand, pairs, weights, fixed=fixed)
     return near.assignment, near
 
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from maillage.directory.models import Place
 from maillage.medecin_traitant.models import Attribution, DoctorOffer, DoctorRequest, MtSettings
+from maillage.medecin_traitant.queries.wishes import Wishes
 from maillage.territory import queries as territory
 from maillage.territory.models import Cpts
 from maillage.territory.queries.travel import Travel
@@ -36,13 +37,14 @@ def nearest(trips: Iterable[Travel]) -> Travel | None:
 @dataclass(frozen=True, slots=True)
 class Excluded:
     """Of one person and each doctor, what is in the way. `far`: for the doctor or the CPTS;
-    `tiring`: not for them, but longer than the trip this person accepts."""
+    `tiring`: not for them, but longer than the trip this person accepts; `unwanted`: they said so."""
 
     age: np.ndarray
     home: np.ndarray
     far: np.ndarray
     refused: np.ndarray
     tiring: np.ndarray
+    unwanted: np.ndarray
 
     @property
     def not_theirs(self) -> np.ndarray:
@@ -51,7 +53,7 @@ class Excluded:
 
     @property
     def free(self) -> np.ndarray:
-        return ~(self.not_theirs | self.tiring)
+        return ~(self.not_theirs | self.tiring | self.unwanted)
 
 
 class Doctors:
@@ -104,12 +106,19 @@ class Doctors:
         return UNKNOWN_TRIP if trip is None else trip.text
 
     def excluded(
-        self, doctor_request: DoctorRequest, age: int | None, refused_by: Collection[int]
+        self,
+        doctor_request: DoctorRequest,
+        age: int | None,
+        refused_by: Collection[int],
+        wishes: Wishes,
     ) -> Excluded:
         """`refused_by`: the doctors who already refused this person."""
         none = np.zeros(len(self.offers), bool)
         refused = none.copy()
         refused[[self.index[pk] for pk in refused_by if pk in self.index]] = True
+        unwanted = none
+        if wishes.only or wishes.never:
+            unwanted = np.array([wishes.forbid(each.professional_id) for each in self.offers], bool)
         far = tiring = none
         if doctor_request.can_travel:
             minutes = self.trips(doctor_request.commune_id)[1]
@@ -121,4 +130,5 @@ class Doctors:
             far=far,
             refused=refused,
             tiring=tiring,
+            unwanted=unwanted,
         )

@@ -18,6 +18,8 @@ from maillage.medecin_traitant.views.desk import (
     request,
     unmerge,
     waiting,
+    wish,
+    wish_remove,
     withdraw,
 )
 from maillage.medecin_traitant.views.figures import numbers, numbers_file
@@ -67,5 +69,7 @@ __all__ = [
     "signal",
     "unmerge",
     "waiting",
+    "wish",
+    "wish_remove",
     "withdraw",
 ]

@@ -20,6 +20,7 @@ from maillage.medecin_traitant.forms import (
     FiltersForm,
     IntakeForm,
     RefusalForm,
+    WishForm,
     WithdrawForm,
 )
 from maillage.medecin_traitant.models import DoctorRequest
@@ -96,7 +97,7 @@ def request(request, doctor_request):
 
 
 def _show(request, doctor_request, *, form=None, status=200):
-    """`form`: the call, the correction or the withdrawal that was refused."""
+    """`form`: the call, the correction, the wish or the withdrawal that was refused."""
     names = can_see_identity(request.actor, request.cpts)
     settings = queries.settings_of(request.cpts)
     alike = queries.alike(request.actor, doctor_request) if names else []
@@ -124,6 +125,8 @@ def _show(request, doctor_request, *, form=None, status=200):
         "candidates": _candidates(request, doctor_request, settings, today),
         "live": doctor_request.attributions.live().select_related("professional").first(),
         "refusal_form": RefusalForm(),
+        "wishes": doctor_request.wishes.select_related("professional"),
+        "wish_form": form if isinstance(form, WishForm) else _wish_form(request),
         "may_merge": doctor_request.state == DoctorRequestState.WAITING,
         "form": form if isinstance(form, CorrectionForm) else corrected,
         "call_form": form if isinstance(form, CallForm) else _call_form(request),
@@ -294,6 +297,43 @@ def correct(request, doctor_request):
 def corrections(form: CorrectionForm) -> dict:
     said = form.cleaned_data
     return said | {"commune": Commune.objects.filter(pk=said["commune"] or "").first()}
+
+
+def _wish_form(request, data=None) -> WishForm:
+    return WishForm(data, doctors=queries.doctors_of(request.cpts, timezone.localdate()))
+
+
+@page(DESK, of=DoctorRequest, methods=("POST",))
+def wish(request, doctor_request):
+    """A doctor the person wants, or does not want."""
+    form = _wish_form(request, request.POST)
+    if form.is_valid():
+        said = form.cleaned_data
+        _say(
+            request,
+            lambda: actions.record_wish(by=request.actor, doctor_request=doctor_request, **said),
+            "Le souhait est noté.",
+        )
+        return _to(request, doctor_request)
+    return _show(request, doctor_request, form=form, status=422)
+
+
+@page(DESK, of=DoctorRequest, methods=("POST",))
+def wish_remove(request, doctor_request):
+    """One of those the page shows."""
+    wanted = request.POST.get("wish", "")
+    held = next((each for each in doctor_request.wishes.all() if str(each.pk) == wanted), None)
+    if held is None:
+        messages.error(request, "Ce souhait n'est plus là.")
+        return _to(request, doctor_request)
+    _say(
+        request,
+        lambda: actions.remove_wish(
+            by=request.actor, doctor_request=doctor_request, professional=held.professional
+        ),
+        "Le souhait est retiré.",
+    )
+    return _to(request, doctor_request)
 
 
 @page(DESK, of=DoctorRequest, methods=("POST",))
