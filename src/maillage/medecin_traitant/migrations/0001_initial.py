@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(default=maillage.kernel.fields.opaque_id, primary_key=True, serialize=False)),
                 ('number', models.PositiveIntegerField(verbose_name='n°')),
                 ('form_key', models.CharField(max_length=36)),
-                ('channel', models.CharField(choices=[('resident', "l'habitant ou un proche"), ('professional', 'un professionnel'), ('desk', 'le guichet de la CPTS'), ('paper', 'un formulaire papier'), ('phone', 'le téléphone'), ('cpam_file', 'un fichier de la CPAM')], max_length=12, verbose_name='reçue par')),
+                ('channel', models.CharField(choices=[('resident', "l'habitant ou un proche"), ('professional', 'un professionnel'), ('desk', 'le guichet de la CPTS'), ('paper', 'un formulaire papier'), ('phone', 'le téléphone'), ('cpam_file', 'un fichier de la CPAM')], max_length=12, verbose_name='arrivée par')),
                 ('received_at', models.DateTimeField(verbose_name='reçue le')),
                 ('waits_since', models.DateTimeField(verbose_name='attend depuis')),
                 ('household_size', models.PositiveSmallIntegerField(default=1, verbose_name='personnes du foyer sans médecin traitant')),

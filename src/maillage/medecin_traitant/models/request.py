@@ -79,7 +79,7 @@ class DoctorRequest(OfCpts):
     id = models.BigAutoField(primary_key=True, default=opaque_id)
     number = models.PositiveIntegerField("n°")
     form_key = models.CharField(max_length=36)  # one form, one request: double clicks and retries
-    channel = models.CharField("reçue par", max_length=12, choices=Channel.choices)
+    channel = models.CharField("arrivée par", max_length=12, choices=Channel.choices)
     received_at = models.DateTimeField("reçue le")
     received_by = models.ForeignKey(Seat, null=True, on_delete=models.PROTECT, related_name="+")
     waits_since = models.DateTimeField("attend depuis")
