@@ -12,9 +12,10 @@ from maillage.directory.enums import Profession
 from maillage.medecin_traitant import actions
 from maillage.medecin_traitant.gateway import proposed_settings
 from maillage.medecin_traitant.models import DoctorRequest
+from maillage.medecin_traitant.queries import candidates_for, settings_of
 from maillage.territory.models import Commune, Cpts
 
-# Age, days of wait, what is said; the last two are proposed to a doctor.
+# Age, days of wait, what is said; the last two within reach of a doctor are proposed to them.
 WAITING = (
     (81, 75, {"ald": "yes"}),
     (34, 66, {}),
@@ -65,9 +66,15 @@ def tell_search(cpts: Cpts) -> None:
         )
         actions.record_offer(by=coordinator, cpts=cpts, professional=doctors[position], offer=offer)
     made = _requests(cpts, desk)
-    actions.propose_doctor(by=coordinator, doctor_request=made[-2], professional=doctors[0])
-    sent = actions.propose_doctor(by=coordinator, doctor_request=made[-1], professional=doctors[1])
-    actions.accept_attribution(by=coordinator, attribution=sent)
+    sent = []
+    for row in reversed(made):
+        found = candidates_for(row, settings_of(cpts), timezone.localdate())
+        if found and len(sent) < 2:
+            doctor = found[0].professional
+            asked = {"doctor_request": row, "professional": doctor}
+            sent.append(actions.propose_doctor(by=coordinator, **asked))
+    for attribution in sent[:1]:
+        actions.accept_attribution(by=coordinator, attribution=attribution)
 
 
 def _requests(cpts: Cpts, desk) -> list[DoctorRequest]:
