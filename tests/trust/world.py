@@ -30,7 +30,7 @@ from maillage.directory.actions import add_contact, add_member, add_structure
 from maillage.directory.models import Delegation, Locum, Place, Structure, StructureKind
 from maillage.medecin_traitant import actions as mt
 from maillage.medecin_traitant import queries as mt_queries
-from maillage.medecin_traitant.models import DoctorOffer
+from maillage.medecin_traitant.models import DoctorOffer, PublishedNumbers
 from maillage.public import actions as public
 from maillage.residents.actions import record_resident
 from maillage.snp import actions as snp
@@ -387,6 +387,11 @@ class Objects:
         """Somebody without a médecin traitant, and a doctor who may take some."""
         if mt_queries.last_settings(self.cpts) is None:
             set_mt(self.cpts, responsible=self.doctor, cpam_basis=self.word("Base"))
+            of_nobody = mt_queries.numbers_of(
+                self.cpts, mt_queries.settings_of(self.cpts, MONDAY), [], now=MONDAY
+            )
+            figures = mt_queries.figures_of(of_nobody)
+            PublishedNumbers.objects.create(cpts=self.cpts, taken_at=MONDAY, figures=figures)
         intake = mt.Intake(
             form_key=self.word("CleMt"),
             channel="phone",
