@@ -133,12 +133,15 @@ def test_a_call_to_make_is_reminded_of_then_done(take, desk, clock, settings_mt)
         actions.record_call(by=desk, doctor_request=again(made), is_reached=True)
 
 
-def test_three_calls_without_an_answer_end_the_trying_and_say_so(take, desk):
+def test_three_calls_without_an_answer_end_the_trying_and_say_so(take, desk, clock):
     made = take(**TOLD_BY["call"])
     actions.withdraw(by=desk, doctor_request=made, reason="moved")
     for left in (True, True, False):
-        made = actions.record_call(by=desk, doctor_request=made, is_reached=False)
-        assert (made.alert != "") == left
+        clock.move(minutes=10)
+        for _ in range(2):  # a double click is no second try, of the last one either
+            made = actions.record_call(by=desk, doctor_request=made, is_reached=False)
+        assert (again(made).alert != "") == left
+    assert made.events.filter(kind="called").count() == 3
     assert "n'a pas pu être prévenue" in made.events.filter(kind="called").last().text
 
 

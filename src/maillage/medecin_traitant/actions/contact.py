@@ -1,15 +1,20 @@
 """The desk calls the resident: what it learns, what it tells them."""
 
+import datetime as dt
+
 from django.db import transaction
+from django.utils import timezone
 
 from maillage.kernel import journal, pulse
 from maillage.kernel.errors import NotAllowed
 from maillage.kernel.permissions import Actor
-from maillage.medecin_traitant.actions.life import Incomplete, lock_followed, save, tell
+from maillage.medecin_traitant.actions.life import Incomplete, lock, lock_followed, save, tell
 from maillage.medecin_traitant.enums import LAST_CALL, OPEN, EventKind
 from maillage.medecin_traitant.models import DoctorRequest
 from maillage.medecin_traitant.rules import can_keep_requests
 from maillage.residents import actions as residents
+
+DOUBLE_CLICK = dt.timedelta(seconds=10)
 
 
 @transaction.atomic
@@ -24,7 +29,7 @@ def record_call(
 ) -> DoctorRequest:
     """The desk called: nobody answered, or the person was told where the request is, and perhaps
     agreed to share, or was read the notice. What the desk had to look at is then seen to; a closed
-    request after several calls without an answer too.
+    request after several calls without an answer too. A double click counts once.
 
     Raises NotAllowed, TooLate, Incomplete (nobody answered, and yet agreed), BadConsent.
     """
@@ -32,8 +37,10 @@ def record_call(
         raise NotAllowed("Seul le guichet note un appel.")
     if not is_reached and (agreement_from or information):
         raise Incomplete("Sans réponse, ni accord ni information : notez-les au prochain appel.")
-    doctor_request = lock_followed(doctor_request)
     said = ["Appel : personne jointe." if is_reached else "Appel : pas de réponse."]
+    if _said_twice(lock(doctor_request), said[0], by):
+        return doctor_request
+    doctor_request = lock_followed(doctor_request)
     given = {"by": by, "cpts": doctor_request.cpts, "resident": doctor_request.resident}
     if agreement_from:
         doctor_request.agreement = residents.record_agreement(
@@ -53,6 +60,18 @@ def record_call(
     )
     pulse.bump(doctor_request.cpts_id, reach=pulse.Reach.BOARD)
     return doctor_request
+
+
+def _said_twice(doctor_request: DoctorRequest, said: str, by: Actor) -> bool:
+    """The same call noted again at once by the same person."""
+    last = doctor_request.events.order_by("at", "pk").last()
+    return (
+        last is not None
+        and last.kind == EventKind.CALLED
+        and last.by_seat_id == by.seat_id
+        and last.at > timezone.now() - DOUBLE_CLICK
+        and last.text.startswith(said)
+    )
 
 
 def _is_last_call(doctor_request: DoctorRequest) -> bool:
