@@ -5,13 +5,16 @@ The Content-Security-Policy is the second wall: it is taken away here, so that w
 to be enough. `tests/browser` walks the same pages with it.
 """
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.apps import apps
 from django.contrib.staticfiles import finders
 from django.db import connection, connections
+from django.db.models import JSONField
 from django.template import engines
+from django.urls import reverse
 from django.utils import timezone
 from django_scopes import scope
 from jinja2 import ChoiceLoader, DictLoader
@@ -19,6 +22,8 @@ from test_routes import LISTS, OBJECTS
 
 from maillage.accounts.enums import Role
 from maillage.accounts.rules import SYSTEM
+from maillage.public.actions import publish_page
+from maillage.public.enums import BlockKind
 from maillage.residents.actions import set_notice
 from trusted import FULL, evidence
 
@@ -39,6 +44,12 @@ WRITTEN = {
     "directory.StructureContact": ("service", "email"),
     "directory.StructureKind": ("label", "group_label"),
     "directory.StructureMember": ("function",),
+    "medecin_traitant.DoctorRequest": ("last_doctor", "note", "alert"),
+    "medecin_traitant.DoctorRequestEvent": ("text",),
+    "medecin_traitant.MtSettings": ("source", "cpam_basis"),
+    "public.PublicPageVersion": ("title", "summary", "blocks"),
+    "public.PublicImage": ("name",),
+    "public.PublicSite": ("summary", "address", "rights_contact"),
     "residents.InformationNotice": ("text",),
     "residents.Resident": ("family_name", "given_name", "email"),
     "rights.RetentionRule": ("source", "decided_by"),
@@ -65,7 +76,16 @@ LONG = (
     "=1+1;</title></textarea></script><script>zxss({0})</script><svg onload=zxss({0})>"
     "<a href=javascript:zxss({0})>zx{{{{7*7}}}}{{% raise %}}${{7*7}}\u202e"
 )
+VISITED = (
+    "public:first",
+    "public:find",
+    "public:who",
+    "public:rights",
+    "public:join",
+    "public:ask",
+)
 HOST = "http://localhost"
+GIVEN = re.compile(r"fichier/$|\.csv$|/images/\d+/$")  # a file, not a page
 # What a text of somebody became in the page, if it became anything.
 MADE = """() => ({
   ran: window.zxRan === true,
@@ -92,6 +112,11 @@ def columns():
 def payload(number, field, rank):
     """As much as fits, another for each row; where nothing limits it, a word of ten thousand letters."""
     text = SHORT.format(number) + LONG.format(number)
+    if isinstance(field, JSONField):  # the blocks of a public page
+        kinds = (BlockKind.HEADING, BlockKind.PARAGRAPH, BlockKind.LIST)
+        return [
+            {"kind": kind, "text": f"{text} {rank}", "url": "", "image": None} for kind in kinds
+        ]
     if field.max_length is None:
         return f"{text} {'a' * 10_000} {rank}"
     return f"{text[: field.max_length - 4]}{rank}"
@@ -117,6 +142,7 @@ def complete(world):
     now = timezone.now()
     with scope(cpts=world.own):
         set_notice(by=SYSTEM, cpts=world.own, text="Texte lu")
+        publish_page(by=SYSTEM, page=world.objects["own"]["public_page"], number=1)
     apps.get_model("snp.HandOver")._base_manager.create(
         cpts=world.own, care_request=request, at=now, confirmed_at=now, confirmed_by=desk
     )
@@ -222,12 +248,14 @@ def pages(world):
     once; at full size, once by each role."""
     found, met = {}, set()
     for _, user, url in world.pages((LISTS, OBJECTS)):
-        if not url.endswith(("fichier/", ".csv")) and (FULL or url not in met):
+        if not GIVEN.search(url) and (FULL or url not in met):
             found.setdefault(user, []).append(url)
             met.add(url)
     own = ("home:seats", "accounts:account", "accounts:sessions")
     found[world.users[Role.PROFESSIONAL]] += [world.url(name) for name in own]
-    found[None] = [world.url("snp:link")]
+    found[None] = [world.url("snp:link"), *(world.url(name) for name in VISITED)]
+    slug = world.objects["own"]["public_page"].slug
+    found[None].append(reverse("public:text", args=[world.own.slug, slug]))
     return found
 
 
