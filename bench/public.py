@@ -37,6 +37,7 @@ def fill() -> Any:
         factories.fill_directory(cpts, PROFESSIONALS, slots_each=0)
         factories.set_mt(cpts)
         site = {"is_open": True, "lists_professionals": True, "summary": "Des soignants, ensemble."}
+        site["address"] = "1 place de l'Exemple"
         import_module("maillage.public.actions").set_site(by=by, cpts=cpts, version=1, **site)
         take_patients(cpts, by)
     return cpts
