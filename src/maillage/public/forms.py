@@ -99,19 +99,19 @@ class AskForm(forms.Form):
         label="Commune", error_messages={"required": "Choisissez la commune."}
     )
     household_size = forms.IntegerField(
-        label="Combien de personnes du foyer n'ont pas de médecin traitant ?",
+        label="Combien de personnes du foyer n'ont pas de médecin traitant\N{NO-BREAK SPACE}?",
         min_value=1,
         max_value=HOUSEHOLD_MAX,
         initial=1,
     )
     can_travel = forms.TypedChoiceField(
-        label="Pouvez-vous vous rendre au cabinet ?",
+        label="Pouvez-vous vous rendre au cabinet\N{NO-BREAK SPACE}?",
         choices=[("yes", "oui"), ("no", "non, il faut une visite à domicile")],
         coerce=lambda text: text == "yes",
         empty_value=True,
     )
     travel_minutes_max = forms.TypedChoiceField(
-        label="Quel trajet acceptez-vous, au plus ?",
+        label="Quel trajet acceptez-vous, au plus\N{NO-BREAK SPACE}?",
         required=False,
         choices=[("", NO_LIMIT), *TRIPS],
         coerce=int,
@@ -119,13 +119,13 @@ class AskForm(forms.Form):
         help_text="Un trajet plus court laisse moins de médecins possibles.",
     )
     ald = forms.ChoiceField(
-        label="Êtes-vous en affection de longue durée (ALD) ?",
+        label="Êtes-vous en affection de longue durée (ALD)\N{NO-BREAK SPACE}?",
         required=False,
         choices=[("", "je préfère ne pas répondre"), *Answer.choices],
         help_text="Oui ou non, jamais laquelle. Sert seulement à l'ordre des demandes.",
     )
     c2s = forms.ChoiceField(
-        label="Avez-vous la C2S ou l'AME ?",
+        label="Avez-vous la C2S ou l'AME\N{NO-BREAK SPACE}?",
         required=False,
         choices=[("", "je préfère ne pas répondre"), *Answer.choices],
         help_text="Complémentaire santé solidaire, aide médicale de l'État.",
@@ -140,9 +140,7 @@ class AskForm(forms.Form):
         max_length=254,
         help_text="La CPTS y écrit où en est votre demande, quand elle ne peut pas envoyer de SMS.",
     )
-    sms_allowed = forms.BooleanField(
-        label="J'accepte un SMS avec le lien de suivi", required=False, initial=True
-    )
+    sms_allowed = forms.BooleanField(label="J'accepte un SMS avec le lien de suivi", required=False)
 
     def __init__(self, data=None, *, communes, settings):
         super().__init__(data)
