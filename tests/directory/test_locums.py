@@ -68,7 +68,7 @@ def as_themself(cpts, professional):
     "wrong",
     [
         {"until_on": day(-1)},
-        {"ended_on": day(8)},
+        {"ended_on": day(9)},
         {"itself": True},
     ],
     ids=["ends before it starts", "stopped after its end", "itself"],
