@@ -1,9 +1,11 @@
 """Floor of everything: the tenant's mark on a row, the journal, the beats of the loops."""
 
-from typing import ClassVar
+import datetime as dt
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import F, Q
+from django_scopes import ScopedManager
 
 from maillage.kernel.permissions import Actor, Permission
 from maillage.kernel.retention import Retention, RetentionClass, nobody
@@ -17,6 +19,30 @@ TECHNICAL = "technical"  # no person and no tenant: loops, instance
 def tenant_constraints(prefix: str) -> list[models.UniqueConstraint]:
     """What every table of a CPTS carries, so that others can refer to (cpts, id) together."""
     return [models.UniqueConstraint(fields=["cpts", "id"], name=f"{prefix}_cpts_id")]
+
+
+def scoped(queryset: type[models.QuerySet[Any]]) -> ScopedManager:
+    """The manager of a table of a CPTS: nothing is met outside its scope."""
+    return ScopedManager(cpts="cpts", _manager_class=models.Manager.from_queryset(queryset))
+
+
+class OfCpts(models.Model):
+    """A row of one CPTS, met only inside its scope."""
+
+    tenancy: ClassVar[str] = OF_CPTS
+
+    cpts = models.ForeignKey("territory.Cpts", on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        abstract = True
+
+
+class SettingsQuerySet(models.QuerySet[Any]):
+    """Settings of which a change is a new row (`valid_from`)."""
+
+    def in_force(self, now: dt.datetime) -> "SettingsQuerySet":
+        """The last one whose date has come."""
+        return self.filter(valid_from__lte=now).order_by("-valid_from", "-pk")[:1]
 
 
 class Instance(models.Model):

@@ -2,13 +2,12 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import F, Q
-from django_scopes import ScopedManager
 
 from maillage.accounts.models import Seat
 from maillage.directory.models import Professional
 from maillage.kernel.constraints import TenantForeignKey
 from maillage.kernel.fields import opaque_id
-from maillage.kernel.models import OF_CPTS, tenant_constraints
+from maillage.kernel.models import OF_CPTS, OfCpts, scoped, tenant_constraints
 from maillage.kernel.permissions import Permission
 from maillage.kernel.retention import Retention, RetentionClass, nobody
 from maillage.public.enums import COMPLETES, PageKind
@@ -23,10 +22,6 @@ class SiteQuerySet(models.QuerySet):
         if not actor.may(Permission.PUBLIC_EDIT, actor.cpts_id):
             return self.none()
         return self.filter(cpts=actor.cpts_id)
-
-
-def scoped() -> ScopedManager:
-    return ScopedManager(cpts="cpts", _manager_class=models.Manager.from_queryset(SiteQuerySet))
 
 
 class PublicSite(models.Model):
@@ -51,7 +46,7 @@ class PublicSite(models.Model):
     version = models.PositiveIntegerField(default=1)
     moved = models.PositiveBigIntegerField(default=opaque_id)
 
-    objects = scoped()
+    objects = scoped(SiteQuerySet)
 
     class Meta:
         constraints = [
@@ -67,20 +62,18 @@ class PublicSite(models.Model):
         return f"site {self.cpts_id}"
 
 
-class PublicPage(models.Model):
+class PublicPage(OfCpts):
     """A page that the CPTS writes. Its words are in its versions; `published` is the one shown."""
 
-    tenancy: ClassVar[str] = OF_CPTS
     retention: ClassVar[Retention] = nobody("pages du site public")
 
-    cpts = models.ForeignKey(Cpts, on_delete=models.PROTECT, related_name="+")
     kind = models.CharField("sorte de page", max_length=8, choices=PageKind.choices)
     slug = models.SlugField("adresse", max_length=60)
     published = models.ForeignKey(
         "public.PublicPageVersion", null=True, on_delete=models.PROTECT, related_name="+"
     )
 
-    objects = scoped()
+    objects = scoped(SiteQuerySet)
 
     class Meta:
         ordering = ["kind", "slug"]
@@ -117,17 +110,15 @@ class PublicPage(models.Model):
         return self.kind in COMPLETES
 
 
-class PublicPageVersion(models.Model):
+class PublicPageVersion(OfCpts):
     """What a page says, as somebody wrote it one day. Never changed: a correction is a new version.
 
     `blocks`: one under the other, each with its `kind` (BlockKind), its `text` (a line per item for a
     list, what replaces the picture for an image), its `url` (a link) and its `image` (an id).
     """
 
-    tenancy: ClassVar[str] = OF_CPTS
     retention: ClassVar[Retention] = nobody("versions des pages du site public")
 
-    cpts = models.ForeignKey(Cpts, on_delete=models.PROTECT, related_name="+")
     page = models.ForeignKey(PublicPage, on_delete=models.PROTECT, related_name="versions")
     number = models.PositiveIntegerField()
     title = models.CharField("titre", max_length=120)
@@ -136,7 +127,7 @@ class PublicPageVersion(models.Model):
     written_by = models.ForeignKey(Seat, null=True, on_delete=models.PROTECT, related_name="+")
     written_at = models.DateTimeField()
 
-    objects = scoped()
+    objects = scoped(SiteQuerySet)
 
     class Meta:
         ordering = ["-number"]
@@ -152,13 +143,11 @@ class PublicPageVersion(models.Model):
         return f"version {self.number}"
 
 
-class PublicImage(models.Model):
+class PublicImage(OfCpts):
     """A picture of the site, cleaned of what it carried (`kernel.pictures`); named by its bytes."""
 
-    tenancy: ClassVar[str] = OF_CPTS
     retention: ClassVar[Retention] = nobody("images du site public, retirées à la main")
 
-    cpts = models.ForeignKey(Cpts, on_delete=models.PROTECT, related_name="+")
     digest = models.CharField(max_length=64)
     kind = models.CharField(max_length=4, choices=[("png", "PNG"), ("jpeg", "JPEG")])
     width = models.PositiveIntegerField("largeur")
@@ -168,7 +157,7 @@ class PublicImage(models.Model):
     added_by = models.ForeignKey(Seat, null=True, on_delete=models.PROTECT, related_name="+")
     added_at = models.DateTimeField()
 
-    objects = scoped()
+    objects = scoped(SiteQuerySet)
 
     class Meta:
         ordering = ["-added_at", "-pk"]
@@ -209,25 +198,21 @@ class RefusalQuerySet(models.QuerySet):
         return self.filter(cpts=actor.cpts_id)
 
 
-class PublicRefusal(models.Model):
+class PublicRefusal(OfCpts):
     """A professional of the directory does not want to be shown on the public site of this CPTS.
 
     `is_own`: they said it themselves, from their account; then nobody else takes it back.
     """
 
-    tenancy: ClassVar[str] = OF_CPTS
     retention: ClassVar[Retention] = Retention(kind=RetentionClass.DIRECTORY, ends="withdrawn_at")
 
-    cpts = models.ForeignKey(Cpts, on_delete=models.PROTECT, related_name="+")
     professional = models.ForeignKey(Professional, on_delete=models.PROTECT, related_name="+")
     is_own = models.BooleanField("dit par la personne elle-même")
     refused_by = models.ForeignKey(Seat, null=True, on_delete=models.PROTECT, related_name="+")
     refused_at = models.DateTimeField("refusé le")
     withdrawn_at = models.DateTimeField("levé le", null=True, blank=True)
 
-    objects = ScopedManager(
-        cpts="cpts", _manager_class=models.Manager.from_queryset(RefusalQuerySet)
-    )
+    objects = scoped(RefusalQuerySet)
 
     class Meta:
         ordering = ["-refused_at", "-pk"]

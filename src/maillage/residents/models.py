@@ -3,14 +3,13 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
-from django_scopes import ScopedManager
 
 from maillage.accounts.models import Seat
 from maillage.directory.models import Professional
 from maillage.kernel.constraints import TenantForeignKey
 from maillage.kernel.fields import KeyedHashField, SealedDateField, SealedTextField, opaque_id
 from maillage.kernel.identifiers import fold
-from maillage.kernel.models import OF_CPTS, tenant_constraints
+from maillage.kernel.models import OF_CPTS, scoped, tenant_constraints
 from maillage.kernel.permissions import Permission
 from maillage.kernel.retention import Retention, RetentionClass, nobody
 from maillage.residents.enums import (
@@ -102,9 +101,7 @@ class Resident(models.Model):
     version = models.PositiveIntegerField(default=1)
     erased_at = models.DateTimeField("effacé le", null=True, blank=True, editable=False)
 
-    objects = ScopedManager(
-        cpts="cpts", _manager_class=models.Manager.from_queryset(ResidentQuerySet)
-    )
+    objects = scoped(ResidentQuerySet)
 
     class Meta:
         constraints = [
@@ -156,9 +153,7 @@ class InformationNotice(models.Model):
     valid_from = models.DateTimeField("à partir du")
     set_by = models.ForeignKey(Seat, null=True, on_delete=models.PROTECT, related_name="+")
 
-    objects = ScopedManager(
-        cpts="cpts", _manager_class=models.Manager.from_queryset(InformationNoticeQuerySet)
-    )
+    objects = scoped(InformationNoticeQuerySet)
 
     class Meta:
         ordering = ["-version"]
@@ -202,9 +197,7 @@ class InformationGiven(models.Model):
     given_at = models.DateTimeField("donnée à")
     given_by = models.ForeignKey(Seat, null=True, on_delete=models.PROTECT, related_name="+")
 
-    objects = ScopedManager(
-        cpts="cpts", _manager_class=models.Manager.from_queryset(ConsentQuerySet)
-    )
+    objects = scoped(ConsentQuerySet)
 
     class Meta:
         ordering = ["-given_at", "-pk"]
@@ -245,9 +238,7 @@ class SharingAgreement(models.Model):
         Seat, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
 
-    objects = ScopedManager(
-        cpts="cpts", _manager_class=models.Manager.from_queryset(ConsentQuerySet)
-    )
+    objects = scoped(ConsentQuerySet)
 
     class Meta:
         ordering = ["-given_at", "-pk"]

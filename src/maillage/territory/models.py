@@ -5,10 +5,9 @@ from django.contrib.postgres.fields import RangeOperators
 from django.contrib.postgres.fields.ranges import DateRangeField
 from django.db import models
 from django.db.models import F, Func, Q
-from django_scopes import ScopedManager
 
 from maillage.kernel.constraints import PostgresExclusion
-from maillage.kernel.models import NATIONAL, OF_CPTS, tenant_constraints
+from maillage.kernel.models import NATIONAL, OF_CPTS, scoped, tenant_constraints
 from maillage.kernel.retention import Retention, nobody
 from maillage.territory.enums import EpciKind, OfferKind, TravelKind, zone_of
 
@@ -387,9 +386,7 @@ class CptsPopulation(models.Model):
     note = models.TextField(blank=True)
     recorded_on = models.DateField("enregistrée le")
 
-    objects = ScopedManager(
-        cpts="cpts", _manager_class=models.Manager.from_queryset(CptsPopulationQuerySet)
-    )
+    objects = scoped(CptsPopulationQuerySet)
 
     class Meta:
         ordering = ["-recorded_on", "-pk"]

@@ -2,11 +2,10 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import F, Q
-from django_scopes import ScopedManager
 
 from maillage.directory.enums import AGE_MAX, Language, Profession, Speciality
 from maillage.kernel.identifiers import is_rpps
-from maillage.kernel.models import NATIONAL, OF_CPTS, tenant_constraints
+from maillage.kernel.models import NATIONAL, OF_CPTS, scoped, tenant_constraints
 from maillage.kernel.permissions import Permission
 from maillage.kernel.retention import Retention, RetentionClass
 from maillage.territory.models import Commune, Cpts
@@ -178,9 +177,7 @@ class CptsProfessional(models.Model):
     note = models.TextField("note de la CPTS", blank=True)
     version = models.PositiveIntegerField(default=1)  # of the note
 
-    objects = ScopedManager(
-        cpts="cpts", _manager_class=models.Manager.from_queryset(CptsProfessionalQuerySet)
-    )
+    objects = scoped(CptsProfessionalQuerySet)
 
     class Meta:
         constraints = [

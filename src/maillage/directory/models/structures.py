@@ -2,12 +2,11 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import F, Q
-from django_scopes import ScopedManager
 
 from maillage.accounts.models import Seat
 from maillage.kernel.constraints import TenantForeignKey
 from maillage.kernel.identifiers import is_finess_key_right
-from maillage.kernel.models import NATIONAL, OF_CPTS, tenant_constraints
+from maillage.kernel.models import NATIONAL, OF_CPTS, scoped, tenant_constraints
 from maillage.kernel.permissions import Permission
 from maillage.kernel.retention import Retention, RetentionClass, nobody
 from maillage.territory.models import Commune, Cpts
@@ -118,9 +117,7 @@ class CptsStructure(models.Model):
     note = models.TextField("note de la CPTS", blank=True)
     version = models.PositiveIntegerField(default=1)  # of the note
 
-    objects = ScopedManager(
-        cpts="cpts", _manager_class=models.Manager.from_queryset(CptsStructureQuerySet)
-    )
+    objects = scoped(CptsStructureQuerySet)
 
     class Meta:
         ordering = ["structure__name", "pk"]
@@ -168,7 +165,7 @@ class StructureContact(models.Model):
     until_on = models.DateField("plus valable à partir du", null=True, blank=True)
     checked_on = models.DateField("vérifié le", null=True, blank=True)
 
-    objects = ScopedManager(cpts="cpts", _manager_class=models.Manager.from_queryset(DatedQuerySet))
+    objects = scoped(DatedQuerySet)
 
     class Meta:
         ordering = ["service", "pk"]
@@ -204,7 +201,7 @@ class StructureMember(models.Model):
     from_on = models.DateField("à partir du")
     until_on = models.DateField("plus à partir du", null=True, blank=True)
 
-    objects = ScopedManager(cpts="cpts", _manager_class=models.Manager.from_queryset(DatedQuerySet))
+    objects = scoped(DatedQuerySet)
 
     class Meta:
         ordering = ["from_on", "pk"]

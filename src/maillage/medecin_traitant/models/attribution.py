@@ -9,7 +9,7 @@ from maillage.accounts.models import Seat
 from maillage.directory.models import Professional, ProfessionalAccount
 from maillage.kernel.constraints import TenantForeignKey
 from maillage.kernel.fields import opaque_id
-from maillage.kernel.models import tenant_constraints
+from maillage.kernel.models import OfCpts, scoped, tenant_constraints
 from maillage.kernel.permissions import Permission
 from maillage.kernel.retention import Retention, RetentionClass
 from maillage.medecin_traitant.enums import (
@@ -19,7 +19,6 @@ from maillage.medecin_traitant.enums import (
     RefusalReason,
 )
 from maillage.medecin_traitant.models.request import DoctorRequest
-from maillage.medecin_traitant.models.settings import OfCpts, scoped
 
 
 class AttributionQuerySet(models.QuerySet):

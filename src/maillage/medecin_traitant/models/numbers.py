@@ -4,9 +4,8 @@ from typing import ClassVar
 
 from django.db import models
 
-from maillage.kernel.models import tenant_constraints
+from maillage.kernel.models import OfCpts, scoped, tenant_constraints
 from maillage.kernel.retention import Retention, nobody
-from maillage.medecin_traitant.models.settings import OfCpts, scoped
 
 
 class PublishedNumbers(OfCpts):

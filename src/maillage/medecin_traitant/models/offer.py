@@ -9,11 +9,10 @@ from maillage.accounts.models import Seat
 from maillage.directory.models import Professional, ProfessionalAccount
 from maillage.kernel.constraints import TenantForeignKey
 from maillage.kernel.identifiers import is_mobile
-from maillage.kernel.models import tenant_constraints
+from maillage.kernel.models import OfCpts, scoped, tenant_constraints
 from maillage.kernel.permissions import Permission
 from maillage.kernel.retention import Retention, RetentionClass
 from maillage.medecin_traitant.enums import AGE_MAX, AnsweredVia
-from maillage.medecin_traitant.models.settings import OfCpts, scoped
 
 
 class DoctorOfferQuerySet(models.QuerySet):

@@ -7,10 +7,9 @@ from django.db import models
 from maillage.accounts.models import Seat
 from maillage.directory.models import Professional
 from maillage.kernel.constraints import TenantForeignKey
-from maillage.kernel.models import tenant_constraints
+from maillage.kernel.models import OfCpts, scoped, tenant_constraints
 from maillage.kernel.retention import Retention, RetentionClass
 from maillage.medecin_traitant.models.request import DoctorRequest
-from maillage.medecin_traitant.models.settings import OfCpts, scoped
 
 
 class PlannedPair(OfCpts):

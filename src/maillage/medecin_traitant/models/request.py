@@ -10,7 +10,7 @@ from maillage.directory.enums import Language
 from maillage.directory.models import Professional
 from maillage.kernel.constraints import TenantForeignKey
 from maillage.kernel.fields import KeyedHashField, SealedTextField, opaque_id
-from maillage.kernel.models import tenant_constraints
+from maillage.kernel.models import OfCpts, scoped, tenant_constraints
 from maillage.kernel.permissions import Permission
 from maillage.kernel.retention import Retention, RetentionClass
 from maillage.medecin_traitant.enums import (
@@ -23,7 +23,6 @@ from maillage.medecin_traitant.enums import (
     EventKind,
     WithdrawalReason,
 )
-from maillage.medecin_traitant.models.settings import OfCpts, scoped
 from maillage.residents.models import InformationGiven, Resident, SharingAgreement
 from maillage.territory.models import Commune
 

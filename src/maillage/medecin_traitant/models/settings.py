@@ -4,12 +4,11 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
-from django_scopes import ScopedManager
 
 from maillage.accounts.models import Seat
 from maillage.directory.models import Professional
 from maillage.kernel.constraints import TenantForeignKey
-from maillage.kernel.models import OF_CPTS, tenant_constraints
+from maillage.kernel.models import OfCpts, SettingsQuerySet, scoped, tenant_constraints
 from maillage.kernel.retention import Retention, nobody
 from maillage.medecin_traitant.enums import (
     LAST_RANK,
@@ -18,28 +17,6 @@ from maillage.medecin_traitant.enums import (
     WITH_A_THRESHOLD,
     Criterion,
 )
-from maillage.territory.models import Cpts
-
-
-def scoped(queryset: type[models.QuerySet]) -> ScopedManager:
-    return ScopedManager(cpts="cpts", _manager_class=models.Manager.from_queryset(queryset))
-
-
-class OfCpts(models.Model):
-    """A row of one CPTS, met only inside its scope."""
-
-    tenancy: ClassVar[str] = OF_CPTS
-
-    cpts = models.ForeignKey(Cpts, on_delete=models.PROTECT, related_name="+")
-
-    class Meta:
-        abstract = True
-
-
-class DatedQuerySet(models.QuerySet):
-    def in_force(self, now):
-        """The last one whose date has come."""
-        return self.filter(valid_from__lte=now).order_by("-valid_from", "-pk")[:1]
 
 
 class MtSettings(OfCpts):
@@ -93,7 +70,7 @@ class MtSettings(OfCpts):
     )
     cpam_basis = models.CharField("base légale des listes de la CPAM", max_length=300, blank=True)
 
-    objects = scoped(DatedQuerySet)
+    objects = scoped(SettingsQuerySet)
 
     class Meta:
         ordering = ["-valid_from", "-pk"]

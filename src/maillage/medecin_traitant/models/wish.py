@@ -8,11 +8,10 @@ from django.db.models import Q
 from maillage.directory.models import Professional
 from maillage.kernel.constraints import TenantForeignKey
 from maillage.kernel.fields import opaque_id
-from maillage.kernel.models import tenant_constraints
+from maillage.kernel.models import OfCpts, scoped, tenant_constraints
 from maillage.kernel.retention import Retention, RetentionClass
 from maillage.medecin_traitant.enums import WishKind
 from maillage.medecin_traitant.models.request import DoctorRequest
-from maillage.medecin_traitant.models.settings import OfCpts, scoped
 
 
 class DoctorWish(OfCpts):

@@ -5,35 +5,12 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import F, OuterRef, Q, Subquery
 from django.db.models.expressions import Combinable
-from django_scopes import ScopedManager
 
 from maillage.accounts.models import Seat
 from maillage.kernel.constraints import TenantForeignKey
-from maillage.kernel.models import OF_CPTS, tenant_constraints
+from maillage.kernel.models import OfCpts, SettingsQuerySet, scoped, tenant_constraints
 from maillage.kernel.retention import Retention, RetentionClass, nobody
 from maillage.snp.enums import HOLIDAY, HoursKind
-from maillage.territory.models import Cpts
-
-
-def scoped(queryset: type[models.QuerySet]) -> ScopedManager:
-    return ScopedManager(cpts="cpts", _manager_class=models.Manager.from_queryset(queryset))
-
-
-class OfCpts(models.Model):
-    """A row of one CPTS, met only inside its scope."""
-
-    tenancy: ClassVar[str] = OF_CPTS
-
-    cpts = models.ForeignKey(Cpts, on_delete=models.PROTECT, related_name="+")
-
-    class Meta:
-        abstract = True
-
-
-class DatedQuerySet(models.QuerySet):
-    def in_force(self, now):
-        """The last one whose date has come."""
-        return self.filter(valid_from__lte=now).order_by("-valid_from", "-pk")[:1]
 
 
 class DeskSettings(OfCpts):
@@ -82,7 +59,7 @@ class DeskSettings(OfCpts):
     )
     out_of_hours_source = models.CharField("source de ce numéro", max_length=200, blank=True)
 
-    objects = scoped(DatedQuerySet)
+    objects = scoped(SettingsQuerySet)
 
     class Meta:
         ordering = ["-valid_from", "-pk"]
@@ -202,7 +179,7 @@ class RedFlagList(OfCpts):
     validated_on = models.DateField("validée le")
     is_example = models.BooleanField("liste d'exemple, à faire valider", default=False)
 
-    objects = scoped(DatedQuerySet)
+    objects = scoped(SettingsQuerySet)
 
     class Meta:
         ordering = ["-valid_from", "-pk"]

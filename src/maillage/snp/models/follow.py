@@ -9,7 +9,7 @@ from maillage.accounts.models import Seat
 from maillage.directory.models import Professional
 from maillage.kernel.constraints import TenantForeignKey
 from maillage.kernel.fields import SealedTextField, opaque_id
-from maillage.kernel.models import tenant_constraints
+from maillage.kernel.models import OfCpts, scoped, tenant_constraints
 from maillage.kernel.retention import Retention, RetentionClass
 from maillage.snp.enums import (
     CallResult,
@@ -20,7 +20,7 @@ from maillage.snp.enums import (
     InformMeans,
     InformResult,
 )
-from maillage.snp.models.desk import OfCpts, RedFlag, scoped
+from maillage.snp.models.desk import RedFlag
 from maillage.snp.models.request import CareRequest
 
 

@@ -8,11 +8,10 @@ from django.db.models import F, Q
 from maillage.accounts.models import Seat
 from maillage.kernel.constraints import TenantForeignKey
 from maillage.kernel.fields import SealedTextField, opaque_id
-from maillage.kernel.models import tenant_constraints
+from maillage.kernel.models import OfCpts, scoped, tenant_constraints
 from maillage.kernel.permissions import Permission
 from maillage.kernel.retention import Retention, RetentionClass
 from maillage.snp.enums import GlassMotive, GlassReview
-from maillage.snp.models.desk import OfCpts, scoped
 from maillage.snp.models.request import CareRequest
 
 

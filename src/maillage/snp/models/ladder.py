@@ -11,10 +11,9 @@ from maillage.accounts.models import Seat
 from maillage.directory.enums import Profession
 from maillage.directory.models import Professional
 from maillage.kernel.constraints import PostgresExclusion, TenantForeignKey
-from maillage.kernel.models import AGREEMENT, NATIONAL, tenant_constraints
+from maillage.kernel.models import AGREEMENT, NATIONAL, OfCpts, scoped, tenant_constraints
 from maillage.kernel.permissions import Permission
 from maillage.kernel.retention import Retention, RetentionClass, nobody
-from maillage.snp.models.desk import OfCpts, scoped
 from maillage.territory.models import Cpts
 
 

@@ -11,11 +11,11 @@ from maillage.accounts.models import Seat
 from maillage.availability.models import Booking
 from maillage.directory.models import Locum, Professional, ProfessionalAccount
 from maillage.kernel.constraints import TenantForeignKey
-from maillage.kernel.models import tenant_constraints
+from maillage.kernel.models import OfCpts, scoped, tenant_constraints
 from maillage.kernel.permissions import Permission
 from maillage.kernel.retention import Retention, RetentionClass
 from maillage.snp.enums import AppointmentOutcome, Circle, ProposalState, RefusalReason
-from maillage.snp.models.desk import DeskSettings, OfCpts, scoped
+from maillage.snp.models.desk import DeskSettings
 from maillage.snp.models.ladder import Agreement
 
 

@@ -10,7 +10,7 @@ from maillage.directory.enums import CareKind, Profession, Speciality
 from maillage.directory.models import Professional
 from maillage.kernel.constraints import TenantForeignKey
 from maillage.kernel.fields import KeyedHashField, SealedTextField, opaque_id
-from maillage.kernel.models import tenant_constraints
+from maillage.kernel.models import OfCpts, scoped, tenant_constraints
 from maillage.kernel.permissions import Permission
 from maillage.kernel.retention import Retention, RetentionClass, nobody
 from maillage.residents.models import InformationGiven, Resident, SharingAgreement
@@ -25,7 +25,6 @@ from maillage.snp.enums import (
     OwnerReason,
     Reason,
 )
-from maillage.snp.models.desk import OfCpts, scoped
 from maillage.snp.models.ladder import Ring
 from maillage.snp.models.proposal import Proposal
 from maillage.territory.models import Commune
