@@ -6,28 +6,16 @@ import pytest
 from django.utils import timezone
 from django_scopes import scope, scopes_disabled
 
+from clock import stopped
 from factories import MONDAY, make_desk, make_doctor, make_doctor_intake, set_mt
 from maillage.accounts.enums import Role
 from maillage.medecin_traitant import actions, queries
 from people import actor_as
 
 
-class Clock:
-    """The time the code reads: it moves only when told."""
-
-    def __init__(self, now):
-        self.now = now
-
-    def move(self, **span) -> dt.datetime:
-        self.now += dt.timedelta(**span)
-        return self.now
-
-
 @pytest.fixture(autouse=True)
 def clock(monkeypatch):
-    moved = Clock(MONDAY.astimezone(dt.UTC))
-    monkeypatch.setattr(timezone, "now", lambda: moved.now)
-    return moved
+    return stopped(monkeypatch)
 
 
 @pytest.fixture

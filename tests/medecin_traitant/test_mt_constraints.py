@@ -29,21 +29,7 @@ from maillage.residents.models import (
     SharingAgreement,
 )
 from people import actor_as, make_cpts
-
-
-def change(row, **values):
-    """As a bug would, past every action."""
-    for name, value in values.items():
-        field = row._meta.get_field(name)
-        if isinstance(field, SealedTextField):
-            values[name] = field.sealed_for(row, value)
-    type(row)._base_manager.filter(pk=row.pk).update(**values)
-
-
-def copy(row, **values):
-    data = {f.attname: getattr(row, f.attname) for f in row._meta.concrete_fields}
-    data.pop("id")
-    type(row)._base_manager.create(**data | values)
+from rows import change, copy
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from factories import MONDAY, make_case, make_desk, make_doctor, make_request, m
 from maillage.accounts.enums import Role
 from maillage.availability.models import Booking
 from maillage.kernel.constraints import TenantForeignKey
-from maillage.kernel.fields import SealedTextField
 from maillage.residents.models import (
     InformationGiven,
     InformationNotice,
@@ -44,21 +43,7 @@ from maillage.snp.models import (
     SnpFee,
 )
 from people import actor_as, make_cpts
-
-
-def change(row, **values):
-    """As a bug would, past every action."""
-    for name, value in values.items():
-        field = row._meta.get_field(name)
-        if isinstance(field, SealedTextField):
-            values[name] = field.sealed_for(row, value)
-    type(row)._base_manager.filter(pk=row.pk).update(**values)
-
-
-def copy(row, **values):
-    data = {f.attname: getattr(row, f.attname) for f in row._meta.concrete_fields}
-    data.pop("id")
-    type(row)._base_manager.create(**data | values)
+from rows import change, copy
 
 
 def booking(slot, cpts, place_number=9):
